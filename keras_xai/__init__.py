@@ -1,0 +1,37 @@
+"""keras_xai: explanations of held-out samples at the end of every epoch of `model.fit`, in TensorBoard.
+
+Importing it imports neither keras nor a framework nor tensorboard; names are loaded when they are first used.
+"""
+
+import importlib
+
+__version__ = "0.1.0.dev0"
+
+_PLACES = {
+    "Samples": "keras_xai.samples",
+    "Explanation": "keras_xai.explanation",
+    "Explainer": "keras_xai.explainers.explainer",
+    "GradCAM": "keras_xai.explainers.grad_cam",
+    "HiResCAM": "keras_xai.explainers.hires_cam",
+    "LIME": "keras_xai.explainers.lime",
+    "Activations": "keras_xai.explainers.activations",
+    "explainers": "keras_xai.explainers.discovery",
+}
+_MODULES = ("callbacks", "metrics", "render", "scores", "testing")
+
+__all__ = ["__version__", *_PLACES, *_MODULES]
+
+
+def __getattr__(name: str):
+    if name in _PLACES:
+        value = getattr(importlib.import_module(_PLACES[name]), name)
+    elif name in _MODULES:
+        value = importlib.import_module(f"keras_xai.{name}")
+    else:
+        raise AttributeError(f"module 'keras_xai' has no attribute {name!r}; it has {sorted(__all__)}.")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,241 @@
+"""The one file that knows a framework: compile, differentiate, read back, guard the random states.
+
+Everything else is written in NumPy and `keras.ops`. Each function here has one body per backend, chosen when it is
+called: importing this module imports no framework.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+
+def name() -> str:
+    """The Keras backend in use: "tensorflow", "jax" or "torch"."""
+    import keras
+
+    return keras.config.backend()
+
+
+class Compiled:
+    """`function(*arguments)`, compiled once and run on the model's current weights without touching them.
+
+    Every forward pass runs in a `keras.StatelessScope`, so nothing a layer updates (statistics, seeds, losses) sticks.
+
+    Args:
+        function: takes nested arrays, returns nested tensors. It calls the model and may call `differentiate`.
+        variables: returns the model's `keras.Variable`s, read anew at every call, since JAX replaces their buffers.
+
+    Attributes:
+        num_traces: how often `function` was traced (tensorflow, jax); always 0 on torch, which runs eagerly.
+    """
+
+    def __init__(self, function: Callable, variables: Callable[[], list]):
+        self.num_traces = 0
+        self._function = function
+        self._variables = variables
+        build = {"tensorflow": self._tensorflow, "jax": self._jax, "torch": self._torch}.get(name())
+        if build is None:
+            raise ValueError(
+                f"keras_xai needs gradients, which the Keras backend {name()!r} does not have. "
+                "Set KERAS_BACKEND to 'tensorflow', 'jax' or 'torch'."
+            )
+        self._call = build()
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._call(*arguments)
+
+    def _stateless(self, arguments: tuple, values: list | None = None) -> Any:
+        import keras
+
+        mapping = None if values is None else list(zip(self._variables(), values, strict=True))
+        with keras.StatelessScope(state_mapping=mapping):
+            return self._function(*arguments)
+
+    def _traced(self, arguments: tuple, values: list | None = None) -> Any:
+        self.num_traces += 1
+        return self._stateless(arguments, values)
+
+    def _tensorflow(self) -> Callable:
+        import keras
+        import tensorflow as tf
+
+        compiled = None
+
+        def call(*arguments):
+            nonlocal compiled
+            tensors = keras.tree.map_structure(tf.convert_to_tensor, arguments)
+            if compiled is None:
+                # A free first axis: a smaller last batch is not traced again.
+                specs = keras.tree.map_structure(
+                    lambda t: tf.TensorSpec([None, *t.shape[1:]] if t.shape.rank else [], t.dtype), tensors
+                )
+                compiled = tf.function(lambda *a: self._traced(a), input_signature=specs, autograph=False)
+            return compiled(*tensors)
+
+        return call
+
+    def _jax(self) -> Callable:
+        import jax
+
+        compiled = jax.jit(lambda values, arguments: self._traced(arguments, values))
+        return lambda *arguments: compiled([variable.value for variable in self._variables()], arguments)
+
+    def _torch(self) -> Callable:
+        import keras
+        import torch
+
+        def call(*arguments):
+            tensors = keras.tree.map_structure(keras.ops.convert_to_tensor, arguments)
+            # Detached weights: nothing is recorded below the place where a gradient is asked for.
+            values = [variable.value.detach() for variable in self._variables()]
+            with torch.no_grad():
+                return self._stateless(tensors, values)
+
+        return call
+
+
+def differentiate(function: Callable, shapes: dict[Any, tuple], batch_size: Any) -> tuple[Any, dict[Any, Any]]:
+    """Gradients of a sum of scores at places inside a computation.
+
+    Args:
+        function: `function(watch)` returns `(total, answers)`: a scalar tensor and nested tensors. It passes each tensor
+            it wants a gradient at through `watch(key, tensor)` and goes on with what comes back.
+        shapes: for every key, the tensor's shape without the batch axis, and its dtype.
+        batch_size: int or scalar tensor.
+
+    Returns:
+        `answers`, and a dict from key to d total / d tensor, None where the total does not depend on the tensor.
+    """
+    import keras
+
+    backend = name()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        watched = {}
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+
+            def watch(key, tensor):
+                tape.watch(tensor)
+                watched[key] = tensor
+                return tensor
+
+            total, answers = function(watch)
+        keys = list(watched)
+        return answers, dict(zip(keys, tape.gradient(total, [watched[key] for key in keys]), strict=True))
+
+    probes = {key: keras.ops.zeros((batch_size, *shape), dtype) for key, (shape, dtype) in shapes.items()}
+    if backend == "jax":
+        import jax
+
+        def probed(probes):
+            return function(lambda key, tensor: tensor + probes[key])
+
+        gradients, answers = jax.grad(probed, has_aux=True)(probes)
+        return answers, gradients
+
+    import torch
+
+    with torch.enable_grad():
+        probes = {key: probe.requires_grad_() for key, probe in probes.items()}
+        total, answers = function(lambda key, tensor: tensor + probes[key])
+        if not total.requires_grad:
+            return answers, dict.fromkeys(probes)
+        found = torch.autograd.grad(total, list(probes.values()), allow_unused=True)
+    return keras.tree.map_structure(lambda t: t.detach(), answers), dict(zip(probes, found, strict=True))
+
+
+def trace(function: Callable, arguments: Any) -> None:
+    """Run `function(arguments)` for its Python side effects alone: symbolically where the backend can.
+
+    Args:
+        function: takes the nested arrays `arguments`, calls a model.
+        arguments: nested NumPy arrays with a leading batch axis.
+    """
+    import keras
+
+    def stateless(tensors):
+        with keras.StatelessScope():
+            function(tensors)
+
+    backend = name()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        specs = keras.tree.map_structure(lambda a: tf.TensorSpec([None, *a.shape[1:]], a.dtype), arguments)
+        tf.function(stateless, autograph=False).get_concrete_function(specs)
+    elif backend == "jax":
+        import jax
+
+        jax.eval_shape(stateless, arguments)
+    else:
+        import torch
+
+        with torch.no_grad():
+            stateless(keras.tree.map_structure(lambda a: keras.ops.convert_to_tensor(a[:1]), arguments))
+
+
+def to_numpy(tensors: Any) -> Any:
+    """Nested tensors as NumPy arrays, floats as float32."""
+    import keras
+
+    def read(tensor):
+        if isinstance(tensor, np.ndarray):
+            return tensor
+        if "float" in keras.backend.standardize_dtype(tensor.dtype):
+            tensor = keras.ops.cast(tensor, "float32")
+        return keras.ops.convert_to_numpy(tensor)
+
+    return keras.tree.map_structure(read, tensors)
+
+
+def needs_full_batches() -> bool:
+    """True where a new batch size would compile anew (jax), so that batches have to be padded."""
+    return name() == "jax"
+
+
+def is_main_process() -> bool:
+    """True in the one process of a job that writes."""
+    backend = name()
+    if backend == "jax":
+        import jax
+
+        return jax.process_index() == 0
+    if backend == "torch":
+        import torch
+
+        distributed = torch.distributed
+        return not (distributed.is_available() and distributed.is_initialized()) or distributed.get_rank() == 0
+    import tensorflow as tf
+
+    resolver = tf.distribute.get_strategy().cluster_resolver
+    if resolver is None or not resolver.task_type:
+        return True
+    return resolver.task_type == "chief" or (resolver.task_type == "worker" and resolver.task_id == 0)
+
+
+@contextlib.contextmanager
+def preserved_random_states() -> Iterator[None]:
+    """Put the global random states of Python, NumPy, Keras, TensorFlow and torch back on exit, whatever ran inside."""
+    states: list[Callable[[], None]] = []
+    python_state, numpy_state = random.getstate(), np.random.get_state()
+    states.append(lambda: random.setstate(python_state))
+    states.append(lambda: np.random.set_state(numpy_state))
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch_state = torch.get_rng_state()
+        states.append(lambda: torch.set_rng_state(torch_state))
+        if torch.cuda.is_available() and torch.cuda.is_initialized():
+            cuda_states = torch.cuda.get_rng_state_all()
+            states.append(lambda: torch.cuda.set_rng_state_all(cuda_states))
+    try:
+        yield
+    finally:
+        for restore in states:
+            restore()

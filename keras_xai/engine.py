@@ -1,0 +1,267 @@
+"""The engine answers what explainers ask: batched, merged, compiled, on current weights, without touching the model."""
+
+from __future__ import annotations
+
+import warnings
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_xai import backend, layers
+from keras_xai.forward import INPUT, Forward, finished, merged
+from keras_xai.queries import Answers, Observation, Queries
+from keras_xai.samples import Samples, replace_image
+from keras_xai.scores import Logit, LogProbability, Score
+
+# A batch of images holds about this many input values (16 MB), and at most this many images.
+_BATCH_VALUES = 2**22
+_MAX_BATCH = 256
+# Compiled functions kept per model; a score made anew at every call must not fill the memory.
+_MAX_COMPILED = 64
+
+_ENGINES: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+
+
+def engine_for(model: Any) -> Engine:
+    """The model's engine, made once and kept as long as the model lives.
+
+    Raises:
+        TypeError: not a Keras 3 model.
+    """
+    import keras
+
+    if not isinstance(model, keras.Model):
+        kind = type(model)
+        raise TypeError(
+            f"model must be a Keras 3 model (keras.Model, backend {backend.name()!r}); it is {kind.__module__}."
+            f"{kind.__qualname__}. Build or load the model with Keras 3."
+        )
+    if model not in _ENGINES:
+        _ENGINES[model] = Engine(model)
+    return _ENGINES[model]
+
+
+class Engine:
+    """Runs queries on one model. Get it from `engine_for(model)`.
+
+    Attributes:
+        num_traces: how often a function was traced; it stays put after the first explained epoch.
+    """
+
+    def __init__(self, model: Any):
+        self._model = weakref.ref(model)  # what is compiled must not keep the model alive
+        self._structure: tuple = ()
+        self._topologies: dict[tuple, layers.Topology] = {}
+        self._forwards: dict[tuple, Forward] = {}
+        self._probabilities: dict[tuple, bool] = {}
+        self._past_traces = 0
+        self._warned = False
+
+    @property
+    def num_traces(self) -> int:
+        return self._past_traces + sum(forward.compiled.num_traces for forward in self._forwards.values())
+
+    def topology(self, samples: Samples) -> layers.Topology:
+        """The model's calls for inputs like these; traced once."""
+        self._notice_changes()
+        key = _signature(samples)
+        if key not in self._topologies:
+            inputs = _map(lambda array: array[:1], samples.x)
+            with backend.preserved_random_states():
+                self._topologies[key] = layers.Topology(self._model(), inputs, samples.image, samples.channels_first)
+        return self._topologies[key]
+
+    def score(self, score: Any, samples: Samples) -> tuple[Any, layers.Head]:
+        """The score that can be explained here and the output it reads; log-probabilities where no logit is to be had."""
+        score = Logit() if score is None else score
+        if not callable(score):
+            raise TypeError(
+                f"score must be one of keras_xai.scores or a callable (outputs, targets) -> (n,); it is {score!r}."
+            )
+        topology = self.topology(samples)
+        if not isinstance(score, Score):
+            return score, topology.heads[0]
+        head = topology.head(score.output)
+        if type(score) is not Logit or head.activation is not None or not self._gives_probabilities(samples, head):
+            return score, head
+        if not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"The output of {self._model().name!r} holds probabilities, but no final softmax or sigmoid layer or "
+                "activation was found whose input could be explained; the log-probability is explained instead of the "
+                "logit. To explain logits, end the model with a softmax layer or activation; to silence this, pass "
+                "score=keras_xai.scores.LogProbability().",
+                stacklevel=2,
+            )
+        return LogProbability(output=score.output), head
+
+    def answer(self, samples: Samples, queries: Sequence[Queries], score: Any = None) -> list[Answers]:
+        """Answer several tables of questions about the same samples and score.
+
+        Unperturbed ones are merged: one forward and at most one backward pass serve them all.
+
+        Args:
+            samples: n samples.
+            queries: any number of tables.
+            score: see `keras_xai.scores`; None for the logit.
+
+        Returns:
+            One `Answers` per table, in order.
+
+        Raises:
+            ValueError: a layer, target or output does not exist.
+        """
+        topology = self.topology(samples)
+        score, head = self.score(score, samples)
+        num_classes = max(2, head.shape[-1]) if head.shape else 2
+        candidates = samples.candidates(num_classes)
+        if isinstance(score, Score) and not score.needs_target:
+            candidates = np.arange(num_classes) == np.zeros((len(samples), 1))
+        plain = [table for table in queries if table.rows is None]
+        answers: dict[int, Answers] = {}
+
+        def view(table: Queries, observed: dict, result: dict) -> Answers:
+            places = [place for one in table.observe for place in _places(one, topology, head)]
+            at_input = [observed[place] for place in places if place[0] == INPUT]
+            at_layers = {place[0].path: observed[place] for place in places if place[0] != INPUT}
+            calls = {place[0].path: place[0] for place in places if place[0] != INPUT}
+            return Answers(
+                **result, input=at_input[0] if at_input else None, layers=at_layers, calls=calls, score=score, head=head
+            )
+
+        with backend.preserved_random_states():
+            if plain or candidates.sum(axis=1).max() > 1:
+                together = Queries(tuple(dict.fromkeys(one for table in plain for one in table.observe)))
+                observed, result = self._run(samples, together, score, head, topology, candidates)
+                for table in plain:
+                    answers[id(table)] = view(table, observed, result)
+                # Perturbed images are asked about the target of the unperturbed one.
+                candidates = np.arange(num_classes) == result["targets"][:, None]
+            for table in queries:
+                if table.rows is not None:
+                    answers[id(table)] = view(table, *self._run(samples, table, score, head, topology, candidates))
+        return [answers[id(table)] for table in queries]
+
+    def _run(self, samples, table, score, head, topology, candidates) -> tuple[dict, dict]:
+        """One table through one compiled function in full batches: (observed by place, answers per query)."""
+        places = tuple(dict.fromkeys(place for one in table.observe for place in _places(one, topology, head)))
+        forward = self._forward(samples, table, score, head, topology, places)
+        n, rows = len(samples), table.num_rows(len(samples))
+        size = min(batch_size(samples.image.shape[1:]), n * rows)
+        stacked, total = [], None
+        for start in range(0, n * rows, size):
+            count = min(size, n * rows - start)
+            index = np.arange(start, start + (size if backend.needs_full_batches() else count))
+            result = forward(_arguments(samples, table, candidates, *np.divmod(index.clip(max=n * rows - 1), rows), count))
+            if table.accumulate != "stack":
+                part = result.pop("observed")
+                total = part if total is None else [merged(table.accumulate, *two) for two in zip(total, part, strict=True)]
+            stacked.append(_map(lambda tensor: tensor[:count], result))  # noqa: B023
+        answers = _map(lambda *parts: np.concatenate(parts), *backend.to_numpy(stacked))
+        if table.rows is not None:
+            answers = _map(lambda array: array.reshape(n, rows, *array.shape[1:]), answers)
+            answers["targets"] = answers["targets"][:, 0]
+        if table.accumulate == "stack":
+            observed = answers.pop("observed")
+        else:
+            observed = [finished(table.accumulate, one) for one in total]
+        return dict(zip(places, observed, strict=True)), answers
+
+    def _forward(self, samples, table, score, head, topology, places) -> Forward:
+        at = INPUT if table.at is None else topology.resolve(table.at, head)[0]
+        key = (_signature(samples), places, score, head, table.perturb, at, table.accumulate, table.signature())
+        if key not in self._forwards:
+            while len(self._forwards) >= _MAX_COMPILED:
+                oldest = next(iter(self._forwards))
+                self._past_traces += self._forwards.pop(oldest).compiled.num_traces
+            self._forwards[key] = Forward(
+                self._model, topology, places, score, head, samples, table.perturb, at, table.accumulate
+            )
+        return self._forwards[key]
+
+    def _gives_probabilities(self, samples: Samples, head: layers.Head) -> bool:
+        """Whether an output without a known activation holds probabilities, judged by running it."""
+        key = (_signature(samples), head)
+        if key not in self._probabilities:
+            forward = Forward(self._model, self.topology(samples), (), _nothing, head, samples)
+            few = _map(lambda array: array[:8], samples.x)
+            image = few if samples.image_key is None else few[samples.image_key]
+            found = []
+            # Images far outside the data drive logits out of [0, 1]; probabilities stay.
+            for factor in (1.0, 100.0, -100.0):
+                inputs = replace_image(few, (image * factor).astype(np.float32), samples.image_key)
+                candidates = np.ones((len(image), max(2, head.shape[-1])), bool)
+                with backend.preserved_random_states():
+                    result = forward({"x": inputs, "candidates": candidates})
+                found.append(backend.to_numpy(result["predictions"]))
+            self._past_traces += forward.compiled.num_traces
+            if not np.isfinite(found).all():
+                return False  # these weights cannot tell: ask again next time
+            self._probabilities[key] = bool(np.min(found) >= 0 and np.max(found) <= 1 + 1e-3)
+        return self._probabilities[key]
+
+    def _notice_changes(self) -> None:
+        """Forget what was compiled when the model got other variables: rebuilt, quantized, LoRA enabled."""
+        model = self._model()
+        if not model.built:
+            raise ValueError(
+                f"The model {model.name!r} has no weights yet. Build it first: call it on a batch, or model.build(shape)."
+            )
+        structure = tuple(id(variable) for variable in model.variables)
+        if structure != self._structure:
+            self._past_traces = self.num_traces
+            self._structure = structure
+            self._topologies.clear()
+            self._forwards.clear()
+            self._probabilities.clear()
+
+
+def batch_size(shape: tuple[int, ...]) -> int:
+    """Images of this shape per batch: a power of two, at most 256, so that a batch's inputs take about 16 MB."""
+    return int(2 ** np.clip(np.floor(np.log2(_BATCH_VALUES / np.prod(shape))), 0, np.log2(_MAX_BATCH)))
+
+
+def _arguments(samples, table, candidates, which, row, count) -> dict[str, Any]:
+    """One batch: queries number `row` of samples `which`; those from `count` on are padding."""
+    arguments: dict[str, Any] = {"candidates": candidates[which]}
+    if table.rows is None:
+        arguments["x"] = _map(lambda array: array[which], samples.x)
+        return arguments
+    real = (np.arange(len(which)) < count).astype(np.float32)
+    arguments |= {"x": samples.x, "index": which.astype(np.int32), "tables": table.tables}
+    arguments["rows"] = _map(lambda array: array[which, row], table.rows)
+    if table.accumulate == "weighted_sum":
+        arguments["weights"] = np.asarray(table.weights, np.float32)[which, row] * real
+    if table.accumulate == "moments":
+        arguments["real"] = real
+    return arguments
+
+
+def _places(observation: Observation, topology: layers.Topology, head: layers.Head) -> list[tuple]:
+    """(call or INPUT, with gradient, reduce) for everything an observation means."""
+    if observation.place == INPUT:
+        return [(INPUT, observation.gradient, observation.reduce)]
+    if observation.place == "depth":
+        calls = topology.spread(observation.layer, head)
+    else:
+        calls = topology.resolve(observation.layer, head)
+    return [(call, observation.gradient, observation.reduce) for call in calls]
+
+
+def _nothing(outputs: Any, targets: Any) -> Any:
+    from keras import ops
+
+    return ops.zeros_like(targets, dtype="float32")
+
+
+def _signature(samples: Samples) -> tuple:
+    arrays = _map(lambda array: f"{array.shape[1:]} {array.dtype}", samples.x)
+    return str(arrays), samples.image_key, samples.channels_first
+
+
+def _map(function: Any, *structures: Any) -> Any:
+    import keras
+
+    return keras.tree.map_structure(function, *structures)

@@ -1,0 +1,186 @@
+"""The contract of an explainer, and the one place where explainers meet the engine."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Generator, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from keras_xai import backend
+from keras_xai.engine import Engine, engine_for
+from keras_xai.explanation import Explanation
+from keras_xai.queries import Answers, Queries
+from keras_xai.samples import Samples
+from keras_xai.scores import name_of
+
+
+class Result(NamedTuple):
+    """What `Explainer.explain` returns.
+
+    Attributes:
+        raw: (n, h', w') array at the method's own resolution, un-normalised.
+        details: what the method adds to `Explanation.details`.
+    """
+
+    raw: Any
+    details: dict[str, Any] = {}
+
+
+class Explainer:
+    """The base of all explainers. A method is one subclass with a `name` and one generator, `explain`.
+
+    The constructor takes keywords, stores and checks them under their own names, and computes nothing. `prepare` and
+    `explain` may not keep anything on `self`: one explainer serves any number of models, samples and epochs.
+
+    Attributes:
+        name: what the method is called in `Explanation.method` and in the log.
+        signed: True where negative values mean evidence against.
+        score: what is explained (see `keras_xai.scores`); None for the logit.
+
+    Example:
+        >>> class Energy(Explainer):
+        ...     name = "energy"
+        ...     def explain(self, samples, plan):
+        ...         seen = yield Queries(observe=activations_at(None))
+        ...         return Result((seen.activations**2).mean(axis=-1))
+        >>> Energy()(model, images).maps
+    """
+
+    name: ClassVar[str]
+    signed: ClassVar[bool] = False
+    score: Any = None
+
+    def prepare(self, samples: Samples) -> Any:
+        """What depends on the samples alone and is kept over epochs: masks, segments, seeds. Default: nothing."""
+        return None
+
+    def explain(self, samples: Samples, plan: Any) -> Generator[Queries, Answers, Result]:
+        """Yield `Queries`, get `Answers` back, any number of times; return a `Result`."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how it explains: write its explain().")
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments: `type(self)(**config)` is the same explainer."""
+        parameters = list(inspect.signature(type(self).__init__).parameters)[1:]
+        if type(self).__init__ is object.__init__:
+            return {}
+        return {name: getattr(self, name) for name in parameters}
+
+    def __call__(self, model: Any, samples: Any, targets: Any = None) -> Explanation:
+        """Explain what a model does on samples.
+
+        Args:
+            model: a built keras.Model. It is left exactly as it was.
+            samples: `Samples`, or an array (n, height, width, channels).
+            targets: which class to explain, for a bare array: (n,) int, "predicted" or None for the prediction.
+
+        Returns:
+            An `Explanation`.
+
+        Raises:
+            TypeError, ValueError: the model, samples, targets or layer do not fit together.
+        """
+        if not isinstance(samples, Samples):
+            samples = Samples(samples, targets=targets)
+        elif targets is not None:
+            raise ValueError("targets belong to the samples here: keras_xai.Samples(x, targets=...).")
+        (outcome,) = explain(model, [self], samples, [self.prepare(samples)])
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def __repr__(self) -> str:
+        defaults = inspect.signature(type(self).__init__).parameters
+        changed = {k: v for k, v in self.get_config().items() if v is not defaults[k].default}
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in changed.items())})"
+
+
+def explain(
+    model: Any, explainers: Sequence[Explainer], samples: Samples, plans: Sequence[Any]
+) -> list[Explanation | Exception]:
+    """Run explainers side by side; what they ask in the same round about the same score shares its passes.
+
+    Args:
+        model: a built keras.Model.
+        explainers: any number.
+        samples: n samples.
+        plans: what each explainer's `prepare(samples)` gave.
+
+    Returns:
+        For each explainer its `Explanation`, or the exception it ended with; one failure does not touch the others.
+    """
+    engine = engine_for(model)
+    outcomes: list[Any] = [None] * len(explainers)
+    running = {i: explainer.explain(samples, plans[i]) for i, explainer in enumerate(explainers)}
+    base: dict[int, Answers] = {}
+    answers: dict[int, Any] = {}
+    while running:
+        asked: dict[int, Queries] = {}
+        for i, generator in list(running.items()):
+            try:
+                asked[i] = _checked(generator.send(answers.get(i)), explainers[i])
+                continue
+            except StopIteration as stop:
+                outcomes[i] = _explanation(explainers[i], samples, base.get(i), stop.value)
+            except Exception as error:
+                outcomes[i] = error
+            del running[i]
+        answers = {}
+        for score in {explainers[i].score: None for i in asked}:
+            members = {i: asked[i] for i in asked if explainers[i].score == score}
+            for i, outcome in _answer(engine, samples, score, members, with_base=not base.keys() >= members.keys()).items():
+                if isinstance(outcome, Exception):
+                    outcomes[i] = outcome
+                    running.pop(i).close()
+                else:
+                    base.setdefault(i, outcome[0])
+                    answers[i] = outcome[1]
+    return outcomes
+
+
+def _answer(engine: Engine, samples: Samples, score: Any, asked: dict[int, Queries], with_base: bool) -> dict[int, Any]:
+    """(answers to the plain samples, answers) per asker, or what went wrong for it: one by one if together fails."""
+    tables = [Queries()] * with_base + list(asked.values())
+    try:
+        answers = engine.answer(samples, tables, score)
+    except Exception as error:
+        if len(asked) == 1:
+            return dict.fromkeys(asked, error)
+        alone = [_answer(engine, samples, score, {i: table}, with_base) for i, table in asked.items()]
+        return {i: outcome for one in alone for i, outcome in one.items()}
+    return {i: (answers[0], answer) for i, answer in zip(asked, answers[with_base:], strict=True)}
+
+
+def _checked(asked: Any, explainer: Explainer) -> Queries:
+    if not isinstance(asked, Queries):
+        raise TypeError(f"{type(explainer).__name__}.explain must yield keras_xai.queries.Queries; it yielded {asked!r}.")
+    return asked
+
+
+def _explanation(explainer: Explainer, samples: Samples, base: Answers | None, result: Any) -> Explanation | Exception:
+    kind = type(explainer).__name__
+    if base is None:
+        return TypeError(f"{kind}.explain returned without asking anything; yield at least one Queries().")
+    result = result if isinstance(result, Result) else Result(result)
+    raw = np.asarray(backend.to_numpy(result.raw), np.float32)
+    if raw.ndim != 3 or len(raw) != len(samples):
+        return ValueError(
+            f"{kind}.explain must return one map per sample, ({len(samples)}, h, w); it returned shape {raw.shape}."
+        )
+    valid = np.isfinite(base.scores) & np.isfinite(raw).all(axis=(1, 2))
+    details = {"score": name_of(base.score), "config": explainer.get_config(), **result.details}
+    return Explanation(
+        method=explainer.name,
+        signed=explainer.signed,
+        raw=np.where(valid[:, None, None], raw, np.float32(0)),
+        valid=valid,
+        scores=base.scores,
+        targets=base.targets.astype(np.int64),
+        predictions=base.predictions,
+        details=details,
+        images=samples.images,
+        labels=samples.labels,
+        names=samples.names,
+        class_names=samples.class_names,
+    )

@@ -1,0 +1,263 @@
+"""One kind of question as one compiled function: perturb, run the model, score, differentiate, reduce, accumulate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from keras_xai import backend, layers
+from keras_xai.samples import Samples, replace_image
+from keras_xai.scores import Outputs, Score
+
+# Tried from the top until float16 gradients are finite; a power of two changes nothing but the exponent.
+_HALF_SCALES = (2.0**15, 2.0**10, 2.0**5, 1.0)
+
+INPUT = "input"
+
+
+class Forward:
+    """The static part of a question, compiled; what varies per query comes as arguments.
+
+    Args:
+        model: a function that returns the model.
+        topology: its calls.
+        places: (call or "input", with gradient, reduce) for everything to observe.
+        score, head: what is explained.
+        perturb, at: how a query is made from its sample, and where ("input" or a call).
+        accumulate: see `Queries`.
+        samples: for the place and layout of the image; not kept.
+    """
+
+    def __init__(
+        self,
+        model: Callable,
+        topology: layers.Topology,
+        places: tuple,
+        score: Any,
+        head: layers.Head,
+        samples: Samples,
+        perturb: Callable | None = None,
+        at: Any = INPUT,
+        accumulate: str = "stack",
+    ):
+        self._model = model
+        self._topology = topology
+        self._places = places
+        self._score = score
+        self._head = head
+        self._perturb = perturb
+        self._at = at
+        self._accumulate = accumulate
+        self._image_key = samples.image_key
+        self._channels_first = samples.channels_first
+        self._watched = list(dict.fromkeys(place for place, gradient, _ in places if gradient))
+        half = any(call.dtype == "float16" for call in topology.calls)
+        self._scales = _HALF_SCALES if half and self._watched else (1.0,)
+        self.compiled = backend.Compiled(self._run, lambda: self._model().variables)
+
+    def __call__(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Run one batch.
+
+        Args:
+            arguments: "x" the inputs, "candidates" (b, classes) bool; for perturbed queries also "index" (b,) into x,
+                "rows", "tables", and what the accumulation needs: "real" (b,) 0 for padding, "weights" (b,).
+
+        Returns:
+            "scores", "targets", "predictions" per query; "observed", a list with one entry per place.
+        """
+        while True:
+            result = self.compiled({**arguments, "scale": np.float32(self._scales[0])})
+            overflowed = result.pop("overflowed")
+            if len(self._scales) == 1 or not backend.to_numpy(overflowed).any():
+                return result
+            self._scales = self._scales[1:]
+
+    def _run(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        import keras
+        from keras import ops
+
+        inputs, row, tables = arguments["x"], arguments.get("rows"), arguments.get("tables")
+        n = ops.shape(keras.tree.flatten(inputs)[0])[0]
+        if "index" in arguments:
+            inputs, tables = keras.tree.map_structure(
+                lambda tensor: ops.take(tensor, arguments["index"], axis=0), (inputs, tables)
+            )
+        image = inputs if self._image_key is None else inputs[self._image_key]
+        if self._perturb is not None and self._at == INPUT:
+            image = self._perturb(image, row, tables)
+        if INPUT in self._watched and "float" not in keras.backend.standardize_dtype(image.dtype):
+            image = ops.cast(image, "float32")
+
+        def forward(watch):
+            return self._forward(inputs, image, row, tables, arguments, watch)
+
+        if self._watched:
+            shapes = {place: self._shape(place, image) for place in self._watched}
+            answers, gradients = backend.differentiate(forward, shapes, ops.shape(image)[0])
+        else:
+            (_, answers), gradients = forward(None), {}
+        gradients = {place: self._gradient(gradients, place, arguments["scale"]) for place in self._watched}
+        values = dict(zip(self._observed(), answers.pop("values"), strict=True))
+        observed = [
+            _reduced(reduce, values[place], gradients[place] if gradient else None)
+            for place, gradient, reduce in self._places
+        ]
+        overflowed = self._overflowed(answers["scores"], gradients)
+        if self._accumulate != "stack":
+            observed = [accumulated(self._accumulate, one, arguments, n) for one in observed]
+        return {**answers, "observed": observed, "overflowed": overflowed}
+
+    def _forward(self, inputs, image, row, tables, arguments, watch) -> tuple[Any, dict]:
+        """The model run once: (sum of scores, answers). `watch` marks where to differentiate."""
+        import keras
+        from keras import ops
+
+        values: dict[Any, Any] = {}
+
+        def look(place, tensor):
+            if place in self._observed():
+                values[place] = ops.cast(self._channels_last(tensor, place), "float32")
+            return watch(place, tensor) if place in self._watched else tensor
+
+        def hook(call):
+            def replace(output):
+                if call == self._at:
+                    changed = self._perturb(self._channels_last(output, call), row, tables)
+                    changed = ops.transpose(changed, (0, 3, 1, 2)) if call.channels_first else changed
+                    output = ops.cast(changed, output.dtype)
+                return look(call, output)
+
+            return replace
+
+        hooks = {call: hook(call) for call in [*self._observed(), self._at] if call != INPUT}
+        with self._topology.intercept(self._model(), hooks, self._head) as caught:
+            raw = layers.run(self._model(), replace_image(inputs, look(INPUT, image), self._image_key))
+        raw = keras.tree.map_structure(lambda tensor: ops.cast(tensor, "float32"), raw)
+        predictions = keras.tree.flatten(raw)[self._topology.heads.index(self._head)]
+        logits = ops.cast(caught[0], "float32") if caught else predictions
+        outputs = Outputs(raw, predictions, logits, self._head.activation if caught else None)
+        targets = most_probable(outputs, arguments["candidates"])
+        known = isinstance(self._score, Score)
+        scores = self._score.evaluate(outputs, targets) if known else self._score(raw, targets)
+        if len(scores.shape) != 1:
+            raise ValueError(
+                f"The score {self._score!r} must return one number per sample, shape (n,); it returned shape "
+                f"{tuple(scores.shape)}."
+            )
+        scores = ops.cast(scores, "float32")
+        answers = {
+            "scores": scores,
+            "targets": targets,
+            "predictions": predictions,
+            "values": [values[place] for place in self._observed()],
+        }
+        return ops.sum(scores) * arguments["scale"], answers
+
+    def _observed(self) -> list:
+        return list(dict.fromkeys(place for place, _, _ in self._places))
+
+    def _gradient(self, gradients: dict, place: Any, scale: Any) -> Any:
+        from keras import ops
+
+        if gradients.get(place) is None:
+            raise ValueError(
+                f"The explained score does not depend on {getattr(place, 'path', place)!r} through differentiable "
+                "operations, so it has no gradient there. Choose another layer with layer=..., or an explainer that needs "
+                "no gradient, such as keras_xai.LIME()."
+            )
+        return self._channels_last(ops.cast(gradients[place], "float32") / scale, place)
+
+    def _overflowed(self, scores: Any, gradients: dict) -> Any:
+        """True where a finite score has a gradient that is not: float16 ran out of range at this scale."""
+        from keras import ops
+
+        overflowed = ops.zeros_like(scores, dtype="bool")
+        if len(self._scales) > 1:
+            for gradient in gradients.values():
+                finite = ops.all(ops.isfinite(gradient), axis=(1, 2, 3))
+                overflowed = ops.logical_or(overflowed, ops.logical_and(ops.isfinite(scores), ops.logical_not(finite)))
+        return overflowed
+
+    def _shape(self, place: Any, image: Any) -> tuple:
+        import keras
+
+        if place == INPUT:
+            return tuple(image.shape[1:]), keras.backend.standardize_dtype(image.dtype)
+        height, width, channels = place.shape
+        return (channels, height, width) if place.channels_first else place.shape, place.dtype
+
+    def _channels_last(self, tensor: Any, place: Any) -> Any:
+        from keras import ops
+
+        channels_first = self._channels_first if place == INPUT else place.channels_first
+        return ops.transpose(tensor, (0, 2, 3, 1)) if channels_first else tensor
+
+
+def most_probable(outputs: Outputs, candidates: Any) -> Any:
+    """The class the model finds most probable among each sample's candidates.
+
+    Args:
+        outputs: of one forward pass; dense predictions count by their mean over space.
+        candidates: (n, classes) bool.
+
+    Returns:
+        (n,) int32 tensor.
+    """
+    from keras import ops
+
+    evidence = outputs.predictions
+    if len(evidence.shape) > 2:
+        evidence = ops.mean(evidence, axis=tuple(range(1, len(evidence.shape) - 1)))
+    if evidence.shape[-1] == 1:
+        positive = evidence - 0.5 if outputs.activation == "sigmoid" else evidence
+        evidence = ops.concatenate([-positive, positive], axis=-1)
+    evidence = ops.where(ops.isnan(evidence), 0.0, evidence)
+    return ops.cast(ops.argmax(ops.where(candidates, evidence, -np.inf), axis=-1), "int32")
+
+
+def accumulated(how: str, values: Any, arguments: dict[str, Any], n: Any) -> Any:
+    """What one batch adds to each of n samples: a weighted sum, or (count, mean, sum of squared deviations)."""
+    from keras import ops
+
+    def total(values, weights):
+        return ops.segment_sum(values * _column(weights, values), arguments["index"], num_segments=n)
+
+    if how == "weighted_sum":
+        return total(values, arguments["weights"])
+    real = arguments["real"]
+    count = _column(total(real, ops.ones_like(real)), values)
+    mean = total(values, real) / ops.maximum(count, 1.0)
+    deviations = values - ops.take(mean, arguments["index"], axis=0)
+    return count, mean, total(ops.square(deviations), real)
+
+
+def merged(how: str, a: Any, b: Any) -> Any:
+    """Two batches' contributions as one; moments by the update of Chan, Golub and LeVeque (1983)."""
+    from keras import ops
+
+    if how == "weighted_sum":
+        return a + b
+    count, difference = a[0] + b[0], b[1] - a[1]
+    share = b[0] / ops.maximum(count, 1.0)
+    return count, a[1] + difference * share, a[2] + b[2] + ops.square(difference) * a[0] * share
+
+
+def finished(how: str, total: Any) -> Any:
+    """The answer from all contributions, NumPy: the sum, or (mean, variance)."""
+    total = backend.to_numpy(total)
+    return total if how == "weighted_sum" else (total[1], total[2] / np.maximum(total[0], 1.0))
+
+
+def _column(vector: Any, like: Any) -> Any:
+    from keras import ops
+
+    return ops.reshape(vector, (-1,) + (1,) * (len(like.shape) - 1))
+
+
+def _reduced(reduce: Callable | None, values: Any, gradients: Any) -> Any:
+    arguments = (values,) if gradients is None else (values, gradients)
+    if reduce is not None:
+        return reduce(*arguments)
+    return arguments if gradients is not None else values

@@ -1,0 +1,489 @@
+"""Find a layer, look at what it computes, and leave the model as it was."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import functools
+import weakref
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from keras_xai import backend
+
+# What merely moves or thins out the evidence of the layer before it.
+_PASSES_EVIDENCE_ON = ("pool", "dropout", "zeropadding", "cropping", "identity", "reshape", "permute")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of one layer in one forward pass, as seen by a trace.
+
+    Attributes:
+        path: names from the model down to the layer, joined by "/": "vgg16/block5_conv3".
+        index: which of this layer's calls, from 0.
+        shape: of the output without the batch axis; rank 3 as (height, width, channels) in either data format.
+        dtype: of the output.
+        channels_first: True where the tensor itself is (batch, channels, height, width).
+        receptive_field: (height, width) in input pixels of what one output cell looks at; an upper bound at the image's
+            size where the path cannot be followed.
+        learned: True when a kernel (a weight of rank 2 or more) has been applied up to here.
+    """
+
+    path: str
+    index: int
+    kind: str
+    shape: tuple[int | None, ...]
+    dtype: str
+    channels_first: bool
+    receptive_field: tuple[int, int]
+    learned: bool
+
+    @property
+    def is_spatial(self) -> bool:
+        """True for a map: (height, width, channels) with more than one cell."""
+        return len(self.shape) == 3 and None not in self.shape[:2] and self.shape[0] * self.shape[1] > 1
+
+    @property
+    def passes_evidence_on(self) -> bool:
+        return any(word in self.kind.lower() for word in _PASSES_EVIDENCE_ON)
+
+
+@dataclass(frozen=True)
+class Head:
+    """One output of the model, and where its logits can be intercepted.
+
+    Attributes:
+        name: the output's key, name or position.
+        shape: without the batch axis.
+        activation: "softmax", "sigmoid" or None.
+        path, attribute: the layer and which of its attributes ("activation" or "call") receives the logits; None, None
+            where nothing can be intercepted.
+        index: which of the calls of that attribute.
+    """
+
+    name: str | int
+    shape: tuple[int | None, ...]
+    activation: str | None = None
+    path: str | None = None
+    attribute: str | None = None
+    index: int = 0
+
+
+@dataclass
+class _Trace:
+    """What a forward pass left behind, by identity of its tensors."""
+
+    calls: list[Call] = field(default_factory=list)
+    inputs: list[tuple[int, ...]] = field(default_factory=list)
+    outputs: list[int] = field(default_factory=list)
+    alive: list[Any] = field(default_factory=list)  # keeps identities unique until the trace has been read
+
+
+class Topology:
+    """The calls of a model's layers in the order they finish, from one symbolic forward pass.
+
+    Works for any model that can be called, since it watches the layers run instead of reading a graph.
+
+    Args:
+        model: a built keras.Model.
+        inputs: nested NumPy arrays as the model takes them, with a leading batch axis.
+        image: the array among `inputs` that is the image; its height and width scale the receptive fields.
+        channels_first: the image's layout.
+    """
+
+    def __init__(self, model: Any, inputs: Any, image: Any, channels_first: bool):
+        self._operations = dict(named_operations(model))
+        self._references = {path: weakref.ref(operation) for path, operation in self._operations.items()}
+        self._top_level = [getattr(layer, "name", None) for layer in getattr(model, "layers", [])]
+        self._size = tuple(image.shape[2:4] if channels_first else image.shape[1:3])
+        self._channels_first = channels_first
+        trace = _Trace()
+        with contextlib.ExitStack() as undo:
+            for path, operation in self._operations.items():
+                for attribute in _call_attributes(operation):
+                    undo.enter_context(_replaced(operation, attribute, self._recorder(trace, path, operation)))
+            backend.trace(lambda tensors: self._finish(trace, run(model, tensors), model), inputs)
+        del self._operations
+        self.calls = tuple(trace.calls)
+
+    def _recorder(self, trace: _Trace, path: str, operation: Any) -> Callable:
+        import keras
+
+        def wrap(original):
+            def call(*args, **kwargs):
+                outputs = original(*args, **kwargs)
+                if keras.ops.is_tensor(outputs) and len(outputs.shape) > 1:
+                    sources = [t for t in keras.tree.flatten((args, kwargs)) if keras.ops.is_tensor(t)]
+                    self._record(trace, path, operation, sources, outputs)
+                return outputs
+
+            return call
+
+        return wrap
+
+    def _record(self, trace: _Trace, path: str, operation: Any, sources: list, output: Any) -> None:
+        import keras
+
+        shape = tuple(output.shape[1:])
+        channels_first = self._layout(trace, operation) and len(shape) == 3
+        if channels_first:
+            shape = (shape[1], shape[2], shape[0])
+        trace.calls.append(
+            Call(
+                path=path,
+                index=sum(call.path == path for call in trace.calls),
+                kind=type(operation).__name__,
+                shape=shape,
+                dtype=keras.backend.standardize_dtype(output.dtype),
+                channels_first=channels_first,
+                receptive_field=self._receptive_field(trace, operation, sources),
+                learned=_has_kernel(operation) or any(call.learned for call in trace.calls),
+            )
+        )
+        trace.inputs.append(tuple(map(id, sources)))
+        trace.outputs.append(id(output))
+        trace.alive += [output, *sources]
+
+    def _layout(self, trace: _Trace, operation: Any) -> bool:
+        """True for channels_first: as the layer says, else as the tensor before it, else as the image."""
+        said = getattr(operation, "data_format", None)
+        if said is not None:
+            return said == "channels_first"
+        spatial = [call for call in trace.calls if len(call.shape) == 3]
+        return spatial[-1].channels_first if spatial else self._channels_first
+
+    def _receptive_field(self, trace: _Trace, operation: Any, sources: list) -> tuple[int, int]:
+        """Kernel sizes in input pixels summed along the path; of unknown sources, the largest field so far."""
+        fields, cells = [(1, 1)], [self._size]
+        for source in map(id, sources):
+            known = [call for call, output in zip(trace.calls, trace.outputs, strict=True) if output == source]
+            for call in known[-1:] or trace.calls:
+                if call.is_spatial:
+                    fields.append(call.receptive_field)
+                    cells.append(call.shape[:2])
+        kernel = _pair(getattr(operation, "kernel_size", None) or getattr(operation, "pool_size", None) or 1)
+        dilation = _pair(getattr(operation, "dilation_rate", None) or 1)
+        result = []
+        for axis in (0, 1):
+            pixels_per_cell = self._size[axis] / min(cell[axis] for cell in cells)
+            grown = max(f[axis] for f in fields) + (kernel[axis] - 1) * dilation[axis] * pixels_per_cell
+            result.append(int(min(round(grown), self._size[axis])))
+        return tuple(result)
+
+    def _finish(self, trace: _Trace, outputs: Any, model: Any) -> None:
+        import keras
+
+        self._output_ids = [id(tensor) for tensor in keras.tree.flatten(outputs)]
+        self._links = (list(trace.inputs), list(trace.outputs))
+        self.heads = tuple(
+            self._head(trace, name, tensor)
+            for name, tensor in zip(_output_names(model, outputs), keras.tree.flatten(outputs), strict=True)
+        )
+
+    def _head(self, trace: _Trace, name: str | int, tensor: Any) -> Head:
+        shape = tuple(tensor.shape[1:])
+        for call, output in zip(trace.calls, trace.outputs, strict=True):
+            if output != id(tensor):
+                continue
+            operation = self._operations[call.path]
+            activation = getattr(operation, "activation", None)
+            kind = getattr(activation, "__name__", "").removesuffix("_v2")
+            if kind in ("softmax", "sigmoid"):
+                return Head(name, shape, kind, call.path, "activation", call.index)
+            if call.kind == "Softmax" and _is_layer(operation):
+                return Head(name, shape, "softmax", call.path, "call", call.index)
+        return Head(name, shape)
+
+    def head(self, output: str | int | None) -> Head:
+        """The output to explain.
+
+        Raises:
+            ValueError: the model has several outputs and none was named, or the name is unknown.
+        """
+        names = [head.name for head in self.heads]
+        if output is None:
+            if len(self.heads) == 1:
+                return self.heads[0]
+            raise ValueError(
+                f"The model has {len(names)} outputs, {names}, and the score does not say which one to explain. "
+                f"Name it: score=keras_xai.scores.Logit(output={names[0]!r})."
+            )
+        if output in names:
+            return self.heads[names.index(output)]
+        if isinstance(output, int) and -len(names) <= output < len(names):
+            return self.heads[output]
+        raise ValueError(f"The score asks for output {output!r}, but the model's outputs are {names}.")
+
+    def position(self, head: Head) -> int:
+        return self.heads.index(head)
+
+    def resolve(self, layer: Any, head: Head) -> tuple[Call, ...]:
+        """The calls that `layer` means.
+
+        Args:
+            layer: None for the automatic choice, a name, a path through nested models, an index into `model.layers`, a
+                layer object, or a list of these.
+            head: the output to explain; the automatic choice is among what it depends on.
+
+        Raises:
+            ValueError: unknown, ambiguous, not run, or without spatial extent.
+        """
+        if isinstance(layer, (list, tuple)):
+            if not layer:
+                raise ValueError("layer=[] names no layer; give at least one, or None for the automatic choice.")
+            return tuple(dict.fromkeys(call for one in layer for call in self.resolve(one, head)))
+        call = self.automatic(head) if layer is None else self._only_call(self._path(layer))
+        if not call.is_spatial:
+            raise ValueError(
+                f"The output of layer {call.path!r} has shape {('batch', *call.shape)}, but a map needs (batch, height, "
+                f"width, channels) with more than one cell. Layers that fit: {self._spatial_paths()}."
+            )
+        return (call,)
+
+    def automatic(self, head: Head) -> Call:
+        """The last map before pooling or flattening, after its activation, looking through nested models."""
+        final = self._output_ids[self.position(head)]
+        ancestors, outputs = self._ancestors(final), self._links[1]
+        seen_later: Call | None = None
+        for position in reversed(range(len(self.calls))):
+            call = self.calls[position]
+            first_of_its_tensor = outputs.index(outputs[position]) == position
+            if (
+                position in ancestors
+                and first_of_its_tensor
+                and outputs[position] != final
+                and call.is_spatial
+                and call.learned
+                and not call.passes_evidence_on
+            ):
+                seen_later = call
+                break
+        if seen_later is None:
+            raise ValueError(
+                "No layer of this model computes a map with learned kernels before its output, so there is nothing for a "
+                "class activation map to look at. Name a layer with layer=..., or use an explainer that looks at the "
+                "input only, such as keras_xai.LIME()."
+            )
+        chosen = outputs.index(outputs[self.calls.index(seen_later)])
+        others = [p for p, call in enumerate(self.calls) if call.path == seen_later.path and p != chosen]
+        parallel = [p for p in others if p in ancestors and p not in self._ancestors(outputs[chosen])]
+        if parallel:
+            raise ValueError(self._ambiguous(seen_later.path, len(others) + 1))
+        return seen_later
+
+    def spread(self, count: int, head: Head) -> tuple[Call, ...]:
+        """About `count` maps spread evenly over the depth of what `head` depends on, the automatic choice last."""
+        last = self.automatic(head)
+        ancestors, outputs = self._ancestors(self._output_ids[self.position(head)]), self._links[1]
+        runs = {call.path: sum(other.path == call.path for other in self.calls) for call in self.calls}
+        eligible = [
+            call
+            for position, call in enumerate(self.calls[: self.calls.index(last) + 1])
+            if position in ancestors
+            and outputs.index(outputs[position]) == position
+            and call.is_spatial
+            and call.learned
+            and not call.passes_evidence_on
+            and (runs[call.path] == 1 or call is last)
+        ]
+        count = min(count, len(eligible))
+        steps = [round(i * (len(eligible) - 1) / max(count - 1, 1)) for i in range(count)]
+        return tuple(eligible[step] for step in steps) if count > 1 else (last,)
+
+    def _ancestors(self, tensor: int) -> set[int]:
+        """Positions of the calls that `tensor` may depend on; all earlier ones where its origin was not seen."""
+        inputs, outputs = self._links
+        found: set[int] = set()
+        waiting = [(tensor, len(outputs))]
+        while waiting:
+            wanted, before = waiting.pop()
+            makers = [position for position in range(before) if outputs[position] == wanted]
+            for position in makers or range(before):
+                if position not in found:
+                    found.add(position)
+                    if makers:
+                        waiting += [(source, position) for source in inputs[position]]
+        return found
+
+    def _path(self, layer: Any) -> str:
+        if isinstance(layer, bool) or not isinstance(layer, (str, int)) and not hasattr(layer, "call"):
+            raise TypeError(
+                f"layer must be None, a name, a path such as 'vgg16/block5_conv3', an index, a layer object or a list of "
+                f"these; it is {layer!r} of type {type(layer).__name__}."
+            )
+        if isinstance(layer, int):
+            if not -len(self._top_level) <= layer < len(self._top_level):
+                raise ValueError(f"layer={layer} is out of range: the model has {len(self._top_level)} layers.")
+            layer = self._top_level[layer]
+        if not isinstance(layer, str):
+            for path, reference in self._references.items():
+                if reference() is layer:
+                    return path
+            raise ValueError(
+                f"The layer object {layer.name!r} is not part of this model. Take it from the model that is explained, "
+                "or give its name."
+            )
+        if layer in self._references:
+            return layer
+        named = [path for path in self._references if path.rsplit("/", 1)[-1] == layer]
+        if len(named) == 1:
+            return named[0]
+        if named:
+            raise ValueError(f"Several layers are called {layer!r}: {named}. Give the whole path of one of them.")
+        close = difflib.get_close_matches(layer, self._references, n=3, cutoff=0.5)
+        hint = f"Did you mean {close}? " if close else ""
+        raise ValueError(f"The model has no layer {layer!r}. {hint}Layers with maps: {self._spatial_paths()}.")
+
+    def _only_call(self, path: str) -> Call:
+        calls = [call for call in self.calls if call.path == path]
+        if not calls:
+            raise ValueError(
+                f"Layer {path!r} does not run in a forward pass in inference mode, or does not return one tensor. "
+                f"Layers with maps: {self._spatial_paths()}."
+            )
+        if len(calls) > 1:
+            raise ValueError(self._ambiguous(path, len(calls)))
+        return calls[0]
+
+    def _ambiguous(self, path: str, count: int) -> str:
+        return (
+            f"Layer {path!r} is shared: it runs {count} times in one forward pass, so its output is ambiguous. "
+            f"Choose a layer that runs once with layer=...: {self._spatial_paths()}."
+        )
+
+    def _spatial_paths(self) -> str:
+        runs = [call.path for call in self.calls]
+        paths = [call.path for call in self.calls if call.is_spatial and runs.count(call.path) == 1]
+        shown = ", ".join(repr(path) for path in paths[-6:]) or "none"
+        return shown if len(paths) <= 6 else f"…, {shown}"
+
+    @contextlib.contextmanager
+    def intercept(self, model: Any, hooks: dict[Call, Callable], head: Head) -> Iterator[list]:
+        """Run `hooks` on the outputs of their calls while inside, and catch the logits of `head`.
+
+        Args:
+            model: the model that was traced.
+            hooks: for a call, a function from its output tensor to the tensor that goes on in its place.
+            head: whose logits to catch.
+
+        Yields:
+            A list that holds the logits once the model has run; empty where `head` has nothing to intercept.
+        """
+        operations = dict(named_operations(model))
+        logits: list = []
+        by_path: dict[str, dict[int, Callable]] = {}
+        for call, hook in hooks.items():
+            by_path.setdefault(call.path, {})[call.index] = hook
+        with contextlib.ExitStack() as undo:
+            for path, indexed in by_path.items():
+                for attribute in _call_attributes(operations[path]):
+                    undo.enter_context(_replaced(operations[path], attribute, _hooked(indexed)))
+            if head.path is not None:
+                operation = operations[head.path]
+                undo.enter_context(_replaced(operation, head.attribute, _catching(logits, head.index)))
+            yield logits
+
+
+def run(model: Any, inputs: Any) -> Any:
+    """The model's outputs in inference mode."""
+    return model(inputs, training=False) if model._call_has_training_arg else model(inputs)
+
+
+def named_operations(model: Any) -> Iterator[tuple[str, Any]]:
+    """Every layer and graph operation below `model` with its path, outer ones first, shared ones once."""
+    seen = {id(model)}
+
+    def visit(container: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+        children = list(getattr(container, "operations", None) or [])
+        children += [layer for layer in getattr(container, "_layers", []) if layer not in children]
+        taken: set[str] = set()
+        for child in children:
+            if id(child) in seen or type(child).__name__ == "InputLayer":
+                continue
+            seen.add(id(child))
+            name = child.name
+            while name in taken:  # subclassed models may give two layers one name
+                name += "'"
+            taken.add(name)
+            yield prefix + name, child
+            yield from visit(child, f"{prefix}{name}/")
+
+    yield from visit(model, "")
+
+
+def _hooked(indexed: dict[int, Callable]) -> Callable:
+    def wrap(original):
+        count = 0
+
+        def call(*args, **kwargs):
+            nonlocal count
+            outputs = original(*args, **kwargs)
+            hook = indexed.get(count)
+            count += 1
+            return outputs if hook is None else hook(outputs)
+
+        return call
+
+    return wrap
+
+
+def _catching(logits: list, index: int) -> Callable:
+    def wrap(original):
+        count = 0
+
+        def call(inputs, *args, **kwargs):
+            nonlocal count
+            if count == index:
+                logits.append(inputs)
+            count += 1
+            return original(inputs, *args, **kwargs)
+
+        return call
+
+    return wrap
+
+
+@contextlib.contextmanager
+def _replaced(operation: Any, attribute: str, wrap: Callable) -> Iterator[None]:
+    """Replace an attribute past Keras's and torch's tracking, and put it back whatever happens."""
+    original = getattr(operation, attribute)
+    own = vars(operation).get(attribute)
+    object.__setattr__(operation, attribute, functools.wraps(original)(wrap(original)))
+    try:
+        yield
+    finally:
+        if own is None:
+            object.__delattr__(operation, attribute)
+        else:
+            object.__setattr__(operation, attribute, own)
+
+
+def _call_attributes(operation: Any) -> list[str]:
+    return ["call", "quantized_call"] if getattr(operation, "quantization_mode", None) else ["call"]
+
+
+def _is_layer(operation: Any) -> bool:
+    import keras
+
+    return isinstance(operation, keras.layers.Layer)
+
+
+def _has_kernel(operation: Any) -> bool:
+    return any(len(weight.shape) > 1 for weight in getattr(operation, "weights", []))
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    values = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+    return values if len(values) == 2 else (values[0], values[0])
+
+
+def _output_names(model: Any, outputs: Any) -> list[str | int]:
+    import keras
+
+    if isinstance(outputs, dict):
+        return sorted(outputs)
+    count = len(keras.tree.flatten(outputs))
+    names = list(getattr(model, "output_names", None) or [])
+    return names if len(names) == count else list(range(count))

@@ -1,0 +1,304 @@
+"""Held-out samples: what is explained at every epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+
+class Samples:
+    """A fixed set of images to explain, with what is known about them.
+
+    Args:
+        x: (n, height, width, channels) array exactly as the model eats it; for models with several inputs a dict, tuple or
+            list of arrays, one of them the image. (n, channels, height, width) for channels_first models.
+        labels: the truth: (n,) int, or (n, classes) one-hot or multi-label. None where unknown (and for regression).
+        targets: which class to explain: (n,) int, "label", "predicted", or None for the label where there is one, else
+            the prediction. Of several true classes, the one the model finds most probable.
+        images: (n, height, width, 1 or 3) uint8 as people see them. None infers them from `x`: uint8, [0, 1], [−1, 1] and
+            0–255 floats are recognised; anything else is taken as standardised and stretched to its own range.
+        masks: (n, height, width) bool: "the object is here", where known.
+        ignore: (n, height, width) bool: "nothing here may matter".
+        names: n strings; default "0", "1", ….
+        class_names: one string per class; default the class numbers.
+        image_input: which of several inputs is the image (key or position); default the only one of rank 4.
+        data_format: "channels_last" or "channels_first"; default by `x`'s shape and `keras.config.image_data_format()`.
+
+    Attributes:
+        x: the arrays as given, as NumPy. image: the one among them that is the image. ids: "s00", "s01", ….
+        size: (height, width). channels_first: bool. The other attributes are the arguments, checked.
+
+    Raises:
+        ValueError, TypeError: an argument has another shape, type or range than stated here.
+
+    Example:
+        >>> samples = Samples(x_validation[:16], labels=y_validation[:16], class_names=["cat", "dog"])
+    """
+
+    def __init__(
+        self,
+        x: Any,
+        labels: Any = None,
+        targets: Any = None,
+        images: Any = None,
+        masks: Any = None,
+        ignore: Any = None,
+        names: Sequence[str] | None = None,
+        class_names: Sequence[str] | None = None,
+        *,
+        image_input: str | int | None = None,
+        data_format: str | None = None,
+    ):
+        self.x, self._image_key = _inputs(x, image_input)
+        if not len(self.image):
+            raise ValueError("x holds no sample: its first axis is 0. Give at least one image.")
+        self.channels_first = _is_channels_first(self.image.shape, data_format)
+        self.size = self.image.shape[2:4] if self.channels_first else self.image.shape[1:3]
+        self.labels = _labels(labels, len(self))
+        self.targets = self._checked_targets(targets)
+        self.images = _as_seen(self._channels_last()) if images is None else self._checked_images(images)
+        self.masks = self._checked_mask("masks", masks)
+        self.ignore = self._checked_mask("ignore", ignore)
+        self.names = self._checked_names(names)
+        self.class_names = None if class_names is None else [str(name) for name in class_names]
+        width = max(2, len(str(len(self) - 1)))
+        self.ids = [f"s{index:0{width}d}" for index in range(len(self))]
+
+    @property
+    def image(self) -> np.ndarray:
+        return self.x if self._image_key is None else self.x[self._image_key]
+
+    def with_image(self, image: Any) -> Any:
+        """The model's inputs with another image tensor in place of this one's, for inputs that hold `self.x`."""
+        return replace_image(self.x, image, self._image_key)
+
+    @property
+    def image_key(self) -> str | int | None:
+        """Where the image is among several inputs; None for a single input."""
+        return self._image_key
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+    def __repr__(self) -> str:
+        known = [name for name in ("labels", "masks", "ignore", "class_names") if getattr(self, name) is not None]
+        height, width = self.size
+        return f"Samples({len(self)} images of {height}×{width}{', with ' + ', '.join(known) if known else ''})"
+
+    def class_name(self, index: int) -> str:
+        if self.class_names is not None and 0 <= index < len(self.class_names):
+            return self.class_names[index]
+        return str(index)
+
+    def candidates(self, num_classes: int) -> np.ndarray:
+        """Which classes may be the target of each sample; the most probable of them is.
+
+        Args:
+            num_classes: of the explained output; 2 for one sigmoid unit.
+
+        Returns:
+            (n, num_classes) bool, at least one True per row.
+
+        Raises:
+            ValueError: a target or label is outside the model's classes.
+        """
+        free = np.ones((len(self), num_classes), bool)
+        if isinstance(self.targets, np.ndarray):
+            return _one_hot("targets", self.targets, num_classes)
+        if self.labels is None or self.targets == "predicted":
+            return free
+        if self.labels.ndim == 1:
+            return _one_hot("labels", self.labels, num_classes)
+        if self.labels.shape[1] != num_classes:
+            raise ValueError(
+                f"labels have {self.labels.shape[1]} classes, but the explained output has {num_classes}. "
+                "Give labels of that width, or int labels."
+            )
+        chosen = self.labels > 0.5
+        chosen[~chosen.any(axis=1)] = True
+        return chosen
+
+    def _channels_last(self) -> np.ndarray:
+        return np.moveaxis(self.image, 1, -1) if self.channels_first else self.image
+
+    def _checked_targets(self, targets: Any) -> np.ndarray | str | None:
+        if targets is None or isinstance(targets, str):
+            if targets not in (None, "label", "predicted"):
+                raise ValueError(f'targets must be (n,) int, "label", "predicted" or None; it is {targets!r}.')
+            if targets == "label" and self.labels is None:
+                raise ValueError('targets="label" needs labels; give labels=..., or targets="predicted".')
+            return targets
+        array = np.atleast_1d(_array("targets", targets))
+        if array.shape != (len(self),) or array.dtype.kind not in "iu":
+            raise ValueError(
+                f"targets must be {len(self)} class numbers, one int per sample; it has shape {array.shape} and type "
+                f"{array.dtype}."
+            )
+        return array.astype(np.int64)
+
+    def _checked_images(self, images: Any) -> np.ndarray:
+        array = _array("images", images)
+        if array.ndim == 3:
+            array = array[..., None]
+        expected = (len(self), *self.size)
+        if array.shape[:3] != expected or array.ndim != 4 or array.shape[3] not in (1, 3) or array.dtype != np.uint8:
+            raise ValueError(
+                f"images must be uint8 of shape {expected} + (1,) or (3,): x as people see it. It is {array.dtype} of shape "
+                f"{array.shape}."
+            )
+        return array
+
+    def _checked_mask(self, name: str, mask: Any) -> np.ndarray | None:
+        if mask is None:
+            return None
+        array = _array(name, mask)
+        if array.ndim == 4 and array.shape[-1] == 1:
+            array = array[..., 0]
+        if array.shape == tuple(self.size):
+            array = np.broadcast_to(array, (len(self), *self.size))
+        if array.shape != (len(self), *self.size) or not np.isin(array, (0, 1)).all():
+            raise ValueError(
+                f"{name} must be bool of shape {(len(self), *self.size)}; it is {array.dtype} of shape {array.shape}"
+                f"{'' if np.isin(array, (0, 1)).all() else ' with values other than 0 and 1'}."
+            )
+        return array.astype(bool)
+
+    def _checked_names(self, names: Sequence[str] | None) -> list[str]:
+        if names is None:
+            return [str(index) for index in range(len(self))]
+        if isinstance(names, str) or len(names) != len(self):
+            raise ValueError(f"names must be {len(self)} strings, one per sample; it is {names!r}.")
+        return [str(name) for name in names]
+
+
+def replace_image(inputs: Any, image: Any, image_key: str | int | None) -> Any:
+    """`inputs` (one tensor, or a dict, tuple or list of them) with `image` at `image_key`."""
+    if image_key is None:
+        return image
+    if isinstance(inputs, dict):
+        return {**inputs, image_key: image}
+    return type(inputs)(image if position == image_key else other for position, other in enumerate(inputs))
+
+
+def _inputs(x: Any, image_input: str | int | None) -> tuple[Any, str | int | None]:
+    """`x` as NumPy, and the key of the image in it."""
+    if isinstance(x, dict):
+        arrays = {key: _array(f"x[{key!r}]", value) for key, value in x.items()}
+        items = arrays.items()
+    elif isinstance(x, tuple) or (isinstance(x, list) and len(x) > 0 and np.ndim(x[0]) > 1 and not _stacks(x)):
+        arrays = type(x)(_array(f"x[{position}]", value) for position, value in enumerate(x))
+        items = enumerate(arrays)
+    else:
+        if image_input is not None:
+            raise ValueError(f"image_input={image_input!r} chooses among several inputs, but x is one array.")
+        array = _array("x", x)
+        if array.ndim == 3 and array.shape[-1] > 4:
+            raise ValueError(
+                f"x must have 4 axes, (n, height, width, channels); it has shape {array.shape}. For one grey image per "
+                "sample add the channel axis: x[..., None]."
+            )
+        if array.ndim != 4:
+            raise ValueError(
+                f"x must have 4 axes, (n, height, width, channels); it has shape {array.shape}. For a single image add the "
+                "sample axis: x[None]."
+            )
+        return array, None
+    items = dict(items)
+    lengths = {key: len(array) if array.ndim else 0 for key, array in items.items()}
+    if len(set(lengths.values())) != 1:
+        raise ValueError(f"All inputs in x need the same number of samples; they have {lengths}.")
+    images = [key for key, array in items.items() if array.ndim == 4]
+    if image_input is None:
+        if len(images) != 1:
+            raise ValueError(
+                f"x has {len(images)} inputs of rank 4 ({images}); say which one is the image with image_input=... ."
+            )
+        return arrays, images[0]
+    if image_input not in images:
+        raise ValueError(f"image_input={image_input!r} is not an input of rank 4; those are {images}.")
+    return arrays, image_input
+
+
+def _stacks(x: list) -> bool:
+    """True for a plain list of images of one shape."""
+    return all(np.ndim(one) == 3 and np.shape(one) == np.shape(x[0]) for one in x)
+
+
+def _array(name: str, value: Any) -> np.ndarray:
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be an array; it is {type(value).__name__}: {error}") from None
+    if array.dtype.kind == "V":  # bfloat16
+        array = array.astype(np.float32)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be an array of numbers; it is {type(value).__name__} of type {array.dtype}.")
+    if array.dtype == np.float64:
+        array = array.astype(np.float32)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        count = int((~np.isfinite(array)).sum())
+        raise ValueError(f"{name} holds {count} non-finite values; remove the samples or mend the preprocessing.")
+    return array
+
+
+def _labels(labels: Any, count: int) -> np.ndarray | None:
+    if labels is None:
+        return None
+    array = _array("labels", labels)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim not in (1, 2) or len(array) != count:
+        raise ValueError(
+            f"labels must be ({count},) int or ({count}, classes) one-hot or multi-label; it has shape {array.shape}."
+        )
+    if array.ndim == 1:
+        if not (array == np.round(array)).all():
+            raise ValueError(
+                "labels must be class numbers, but they are not whole. For regression leave labels out and use "
+                "score=keras_xai.scores.Regression()."
+            )
+        return array.astype(np.int64)
+    return array.astype(np.float32)
+
+
+def _one_hot(name: str, classes: np.ndarray, num_classes: int) -> np.ndarray:
+    outside = np.flatnonzero((classes < 0) | (classes >= num_classes))
+    if len(outside):
+        raise ValueError(
+            f"{name}[{outside[0]}] is {classes[outside[0]]}, but the explained output has {num_classes} classes, "
+            f"0 to {num_classes - 1}."
+        )
+    return np.arange(num_classes) == classes[:, None]
+
+
+def _is_channels_first(shape: tuple[int, ...], data_format: str | None) -> bool:
+    if data_format is not None:
+        if data_format not in ("channels_first", "channels_last"):
+            raise ValueError(f'data_format must be "channels_last" or "channels_first"; it is {data_format!r}.')
+        return data_format == "channels_first"
+    if shape[1] in (1, 3) and shape[3] not in (1, 3):
+        return True
+    import keras
+
+    return shape[3] not in (1, 3) and keras.config.image_data_format() == "channels_first"
+
+
+def _as_seen(image: np.ndarray) -> np.ndarray:
+    """(n, height, width, channels) in any range -> (n, height, width, 1 or 3) uint8."""
+    image = image[..., :3] if image.shape[-1] >= 3 else image[..., :1]
+    if image.dtype == np.uint8:
+        return image
+    image = image.astype(np.float32)
+    low, high = float(image.min()), float(image.max())
+    slack = 1e-3
+    if low >= 0 and high <= 1 + slack:
+        image = image * 255
+    elif low >= -1 - slack and high <= 1 + slack:
+        image = (image + 1) * 127.5
+    elif not (low >= 0 and high <= 255):
+        image = (image - low) * (255 / max(high - low, np.finfo(np.float32).tiny))
+    return np.clip(np.round(image), 0, 255).astype(np.uint8)
