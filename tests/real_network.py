@@ -163,7 +163,7 @@ def _block(x, name, kernel_size, stride, expansion, channels):
 
 def _convolution(x, name, kernel_size, filters, stride=1, activation=True):
     """Convolution (depthwise where `filters` is None), batch normalisation and, where wanted, ReLU6."""
-    # The weights come from TensorFlow, whose "same" pads one side more at stride 2; PyTorch's would move logits by up to 2.
+    # The weights come from TensorFlow, whose "same" pads one side more at stride 2; symmetric padding is off by 2.
     options = {"strides": stride, "padding": "same", "use_bias": False, "data_format": "channels_last"}
     if filters is None:
         x = keras.layers.DepthwiseConv2D(kernel_size, name=f"{name}_convolution", **options)(x)
