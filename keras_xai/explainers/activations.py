@@ -1,0 +1,143 @@
+"""What each layer sees: feature maps, and the samples that drive a channel most."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from keras_xai.explainers.explainer import Explainer, Result
+from keras_xai.layers import Call
+from keras_xai.queries import Queries, activations_at, activations_over_depth
+
+
+class Activations(Explainer):
+    """Deep visualisation: what goes in, what each layer makes of it, what comes out.
+
+    Feature maps of a few layers, for channels that stay the same over epochs and runs, so that what changes is the
+    network; and for each layer's most active channels the samples, cropped at the receptive field, that drive them most.
+
+    Args:
+        layers: as `layer` in `GradCAM` (a list for several); None for up to `depth` layers spread evenly over the model,
+            looking through nested models, the one that Grad-CAM takes among them.
+        channels: how many channels of each layer, spread evenly over its width; or a list of channel numbers.
+        depth: how many layers where `layers` is None.
+        drivers: how many channels, and how many samples for each, "drivers" lists.
+        score: see `keras_xai.scores`; it only decides the targets and which output's past is looked at.
+
+    Maps: (n, height, width) float32 ≥ 0: the energy of the deepest chosen layer, the mean of its squared activations over
+    channels. `details`: "layer" the paths; "feature_maps" {path: (n, h', w', k) float32}; "channels" {path: k ints};
+    "drivers" {path: [{"channel", "samples": [{"index", "crop": (top, left, height, width) in image pixels, "value"}]}]},
+    strongest first.
+
+    Example:
+        >>> keras_xai.Activations(layers=["conv1", "conv5"], channels=8)(model, images).details["feature_maps"]["conv1"]
+    """
+
+    name = "activations"
+
+    def __init__(
+        self,
+        layers: Any = None,
+        channels: int | Sequence[int] = 8,
+        depth: int = 4,
+        drivers: int = 4,
+        score: Any = None,
+    ):
+        numbers = [channels] if isinstance(channels, (int, np.integer)) else list(channels)
+        if not numbers or any(not isinstance(c, (int, np.integer)) or isinstance(c, bool) or c < 0 for c in numbers):
+            raise ValueError(f"channels must be a number of channels or a list of channel numbers; it is {channels!r}.")
+        for name, value in (("channels", max(numbers) if numbers is channels else 1), ("depth", depth)):
+            if not isinstance(value, (int, np.integer)) or value < 1:
+                raise ValueError(f"{name} must be at least 1; it is {value!r}.")
+        if channels == 0 or not isinstance(drivers, (int, np.integer)) or drivers < 0:
+            raise ValueError(f"channels must be at least 1 and drivers at least 0; they are {channels!r} and {drivers!r}.")
+        self.layers = layers
+        self.channels = channels
+        self.depth = depth
+        self.drivers = drivers
+        self.score = score
+
+    def explain(self, samples, plan):
+        look = Look(self.channels if isinstance(self.channels, (int, np.integer)) else tuple(self.channels))
+        if self.layers is None:
+            seen = yield Queries(observe=activations_over_depth(self.depth, reduce=look))
+        else:
+            seen = yield Queries(observe=activations_at(self.layers, reduce=look))
+        details: dict[str, Any] = {"layer": list(seen.layers), "feature_maps": {}, "channels": {}, "drivers": {}}
+        for path, (feature_maps, _, peaks, places) in seen.layers.items():
+            call = seen.calls[path]
+            details["feature_maps"][path] = feature_maps
+            details["channels"][path] = look.chosen(call.shape[-1])
+            details["drivers"][path] = drivers(peaks, places, call, samples.size, self.drivers)
+        energy = list(seen.layers.values())[-1][1]
+        return Result(energy, details)
+
+
+@dataclass(frozen=True)
+class Look:
+    """The reduction that runs on the device, so that whole layers are never read back.
+
+    Args:
+        channels: how many, or which.
+    """
+
+    channels: int | tuple[int, ...]
+
+    def chosen(self, count: int) -> list[int]:
+        """Which of `count` channels."""
+        if isinstance(self.channels, tuple):
+            if max(self.channels) >= count:
+                raise ValueError(f"channels={list(self.channels)}: a chosen layer has {count} channels, 0 to {count - 1}.")
+            return [int(channel) for channel in self.channels]
+        return sorted({round(place) for place in np.linspace(0, count - 1, min(self.channels, count))})
+
+    def __call__(self, activations: Any) -> tuple:
+        """(n, h, w, channels) -> chosen maps (n, h, w, k), energy (n, h, w), peaks (n, channels) and their flat places."""
+        from keras import ops
+
+        height, width, count = activations.shape[1:]
+        flat = ops.reshape(activations, (-1, height * width, count))
+        chosen = ops.take(activations, np.array(self.chosen(count), np.int32), axis=-1)
+        energy = ops.mean(ops.square(activations), axis=-1)
+        return chosen, energy, ops.max(flat, axis=1), ops.argmax(flat, axis=1)
+
+
+def drivers(peaks: np.ndarray, places: np.ndarray, call: Call, size: tuple[int, int], count: int) -> list[dict[str, Any]]:
+    """The most active channels, and for each the samples that drive it most.
+
+    Args:
+        peaks: (n, channels) each channel's largest activation. places: (n, channels) where, as a flat index.
+        call: the layer. size: (height, width) of the image in pixels. count: of channels, and of samples for each.
+
+    Returns:
+        At most `count` entries {"channel", "samples": [{"index", "crop", "value"}]}, strongest first.
+    """
+    peaks = np.where(np.isfinite(peaks), peaks, -np.inf)
+    found = []
+    for channel in np.argsort(-peaks.max(axis=0), kind="stable")[:count]:
+        best = [i for i in np.argsort(-peaks[:, channel], kind="stable")[:count] if np.isfinite(peaks[i, channel])]
+        shown = [
+            {
+                "index": int(i),
+                "crop": crop(int(places[i, channel]), call, size),
+                "value": float(peaks[i, channel]),
+            }
+            for i in best
+        ]
+        if shown:
+            found.append({"channel": int(channel), "samples": shown})
+    return found
+
+
+def crop(place: int, call: Call, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """The receptive field of one cell as (top, left, height, width) in image pixels, moved inside the image."""
+    cells = np.unravel_index(place, call.shape[:2])
+    corners, extents = [], []
+    for cell, count, field, pixels in zip(cells, call.shape[:2], call.receptive_field, size, strict=True):
+        centre = (cell + 0.5) * pixels / count
+        corners.append(int(np.clip(round(centre - field / 2), 0, pixels - field)))
+        extents.append(int(field))
+    return (*corners, *extents)

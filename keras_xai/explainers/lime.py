@@ -1,0 +1,217 @@
+"""LIME for images: Ribeiro, Singh and Guestrin, KDD 2016, arXiv 1602.04938."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from keras_xai.explainers.explainer import Explainer, Result
+from keras_xai.explainers.superpixels import superpixels
+from keras_xai.queries import Queries
+from keras_xai.samples import Samples
+
+
+class LIME(Explainer):
+    """Which superpixels the score depends on: hide some at random, fit a weighted linear model to the scores.
+
+    Needs no gradient, so it works on any model. Segments, masks, kernel weights and the solution of the ridge regression
+    depend on the samples alone and are made once; an epoch costs the forward passes and one matrix product.
+
+    Args:
+        num_samples: masked images per sample, the unmasked one included; None for 256. The `lime` package takes 1,000.
+        segments: "auto", "slic", "quickshift", "felzenszwalb", "grid", a callable(image) -> label map, or label maps
+            (n, height, width); see `superpixels`.
+        fill: what a hidden segment shows: "mean" (of its own pixels), "blur" (of the image), or a number in the model's
+            input range.
+        kernel_width: of the exponential kernel on the cosine distance between a mask and the full image.
+        ridge: strength of the L2 penalty; above 0.
+        design: how masks are drawn: "random" (every segment shown with probability ½, as the `lime` package does), or a
+            callable (num_samples, num_segments, numpy.random.Generator) -> (num_samples, num_segments) bool.
+        score: see `keras_xai.scores`; None for the logit. The `lime` package explains `scores.Probability()`.
+        seed: of the masks; each sample draws its own from the seed and its pixels, wherever it stands.
+
+    Maps: (n, height, width) float32, signed: each segment's coefficient, the change of the score that showing it makes.
+    `details`: "segments" (n, height, width) int32, "coefficients" list of (k_i,) float64, "intercepts" (n,), "r2" (n,)
+    the weighted R² of the fit (NaN where the score does not change), "masks" list of (num_samples, k_i) bool.
+
+    Raises:
+        ValueError: an argument out of range, or too few segments.
+
+    Reference: Ribeiro, Singh and Guestrin, "Why should I trust you?", KDD 2016, https://arxiv.org/abs/1602.04938
+
+    Example:
+        >>> keras_xai.LIME(num_samples=1000, score=keras_xai.scores.Probability())(model, images).details["r2"]
+    """
+
+    name = "lime"
+    signed = True
+
+    def __init__(
+        self,
+        num_samples: int | None = None,
+        segments: Any = "auto",
+        fill: str | float = "mean",
+        kernel_width: float = 0.25,
+        ridge: float = 1.0,
+        design: str | Callable = "random",
+        score: Any = None,
+        seed: int = 0,
+    ):
+        if num_samples is not None and (not isinstance(num_samples, (int, np.integer)) or num_samples < 2):
+            raise ValueError(f"num_samples must be an int of at least 2, or None for 256; it is {num_samples!r}.")
+        if not (fill in ("mean", "blur") if isinstance(fill, str) else np.isfinite(fill)):
+            raise ValueError(f'fill must be "mean", "blur" or a finite number; it is {fill!r}.')
+        for name, value in (("kernel_width", kernel_width), ("ridge", ridge)):
+            if not value > 0:
+                raise ValueError(f"{name} must be above 0; it is {value!r}.")
+        if design != "random" and not callable(design):
+            raise ValueError(
+                f'design must be "random" or a callable (num_samples, num_segments, generator) -> masks; it is {design!r}.'
+            )
+        self.num_samples = num_samples
+        self.segments = segments
+        self.fill = fill
+        self.kernel_width = kernel_width
+        self.ridge = ridge
+        self.design = design
+        self.score = score
+        self.seed = seed
+
+    def prepare(self, samples: Samples) -> Plan:
+        segments = superpixels(samples.images, self.segments)
+        image = np.moveaxis(samples.image, 1, -1) if samples.channels_first else samples.image
+        hidden = fill(image, segments, self.fill)
+        masks, operators, weights = [], [], []
+        for picture, labels in zip(image, segments, strict=True):
+            generator = np.random.default_rng([self.seed, zlib.crc32(np.ascontiguousarray(picture).tobytes())])
+            shown = self._masks(int(labels.max()) + 1, generator)
+            masks.append(shown)
+            weights.append(kernel(shown, self.kernel_width))
+            operators.append(ridge_operator(shown, weights[-1], self.ridge))
+        width = max(mask.shape[1] for mask in masks)
+        padded = np.stack([np.pad(mask, ((0, 0), (0, width - mask.shape[1]))) for mask in masks])
+        if samples.channels_first:
+            tables = {"segments": segments[:, None], "fill": np.moveaxis(hidden, -1, 1)}
+        else:
+            tables = {"segments": segments[..., None], "fill": hidden}
+        return Plan(segments, masks, operators, weights, Queries(perturb=hide, rows=padded, tables=tables))
+
+    def explain(self, samples, plan):
+        seen = yield plan.queries
+        coefficients, intercepts, r2 = [], [], []
+        for shown, operator, weights, scores in zip(plan.masks, plan.operators, plan.weights, seen.scores, strict=True):
+            solution = fit(shown, operator, weights, scores.astype(np.float64))
+            for found, values in zip(solution, (coefficients, intercepts, r2), strict=True):
+                values.append(found)
+        raw = [values[labels] for values, labels in zip(coefficients, plan.segments, strict=True)]
+        details = {
+            "segments": plan.segments,
+            "coefficients": coefficients,
+            "intercepts": np.array(intercepts),
+            "r2": np.array(r2),
+            "masks": plan.masks,
+        }
+        return Result(np.stack(raw), details)
+
+    def _masks(self, count: int, generator: np.random.Generator) -> np.ndarray:
+        rows = 256 if self.num_samples is None else self.num_samples
+        design = random_masks if self.design == "random" else self.design
+        masks = np.asarray(design(rows, count, generator))
+        if masks.shape != (rows, count) or not np.isin(masks, (0, 1)).all():
+            raise ValueError(f"design must return bool masks of shape {(rows, count)}; it returned shape {masks.shape}.")
+        return masks.astype(bool)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What LIME knows before it meets a model; lists have one entry per sample.
+
+    Attributes:
+        segments: (n, height, width) int32. masks: (num_samples, k_i) bool. operators: (k_i, num_samples) float64.
+        weights: (num_samples,) float64. queries: the masked images to ask about.
+    """
+
+    segments: np.ndarray
+    masks: list[np.ndarray]
+    operators: list[np.ndarray]
+    weights: list[np.ndarray]
+    queries: Queries
+
+
+def random_masks(num_samples: int, num_segments: int, generator: np.random.Generator) -> np.ndarray:
+    """Every segment shown with probability ½; the first mask shows all. (num_samples, num_segments) bool."""
+    masks = generator.integers(0, 2, (num_samples, num_segments), dtype=np.int8).astype(bool)
+    masks[0] = True
+    return masks
+
+
+def kernel(masks: np.ndarray, width: float) -> np.ndarray:
+    """Weights √exp(−d²/width²), d the cosine distance of each mask to the full image: (num_samples,) float64."""
+    distance = 1 - np.sqrt(masks.mean(axis=1))
+    return np.sqrt(np.exp(-(distance**2) / width**2))
+
+
+def ridge_operator(masks: np.ndarray, weights: np.ndarray, ridge: float) -> np.ndarray:
+    """The matrix that turns scores into the coefficients of a weighted ridge regression with a free intercept.
+
+    Args:
+        masks: (num_samples, k) bool. weights: (num_samples,). ridge: penalty on the squared coefficients.
+
+    Returns:
+        (k, num_samples) float64.
+    """
+    centred = masks - np.average(masks, axis=0, weights=weights)
+    weighted = centred.T * weights
+    return np.linalg.solve(weighted @ centred + ridge * np.eye(masks.shape[1]), weighted)
+
+
+def fit(masks: np.ndarray, operator: np.ndarray, weights: np.ndarray, scores: np.ndarray) -> tuple:
+    """Coefficients (k,), intercept and weighted R² of one sample's regression; R² is NaN for constant scores."""
+    coefficients = operator @ scores
+    mean = np.average(scores, weights=weights)
+    predicted = masks @ coefficients
+    intercept = mean - np.average(predicted, weights=weights)
+    total = np.sum(weights * (scores - mean) ** 2)
+    residual = np.sum(weights * (scores - predicted - intercept) ** 2)
+    constant = not total > np.finfo(np.float32).eps ** 2 * np.sum(weights) * max(mean**2, 1e-30)
+    return coefficients, intercept, np.nan if constant else 1 - residual / total
+
+
+def fill(image: np.ndarray, segments: np.ndarray, how: str | float) -> np.ndarray:
+    """What hidden pixels show.
+
+    Args:
+        image: (n, height, width, channels), as the model eats it. segments: (n, height, width) int. how: see `LIME`.
+
+    Returns:
+        The same shape and dtype as `image`.
+    """
+    if not isinstance(how, str):
+        return np.full_like(image, how)
+    if how == "blur":
+        from skimage.filters import gaussian
+
+        sigma = min(image.shape[1:3]) / 8
+        blurred = [gaussian(one.astype(np.float32), sigma, channel_axis=-1, preserve_range=True) for one in image]
+        return np.stack(blurred).astype(image.dtype)
+    filled = np.empty_like(image)
+    for one, labels, target in zip(image, segments, filled, strict=True):
+        sizes = np.bincount(labels.ravel())
+        for channel in range(image.shape[-1]):
+            means = np.bincount(labels.ravel(), one[..., channel].ravel()) / sizes
+            target[..., channel] = means[labels]
+    return filled
+
+
+def hide(image: Any, row: Any, tables: Any) -> Any:
+    """Show the segments whose mask is True; the others show the fill. On the device, in `keras.ops`."""
+    from keras import ops
+
+    labels = tables["segments"]
+    flat = ops.reshape(labels, (-1, int(np.prod(labels.shape[1:]))))
+    shown = ops.take_along_axis(row, flat, axis=1)
+    return ops.where(ops.reshape(shown, (-1, *labels.shape[1:])), image, tables["fill"])
