@@ -1,0 +1,35 @@
+"""Which epochs of a run get a picture."""
+
+PICTURES = 10  # as many as TensorBoard's Images tab keeps of one tag
+
+
+class Thinning:
+    """Chooses at most ten epochs of a run, evenly where its length is known, ever more rarely where it is not.
+
+    Works with whichever epochs are asked about: callbacks may explain every fifth only, or resume in the middle.
+    """
+
+    def __init__(self, epochs: int | None = None):
+        self._epochs = epochs
+        self._asked = 0
+        self._last_slot = -1
+
+    def due(self, epoch: int) -> bool:
+        """Says whether this epoch gets a picture. Ask once per explained epoch, in order.
+
+        Args:
+            epoch: 0-based.
+        """
+        slot = self._slot(epoch)
+        self._asked += 1
+        if slot is None or slot <= self._last_slot:
+            return False
+        self._last_slot = slot
+        return True
+
+    def _slot(self, epoch: int) -> int | None:
+        if self._epochs:
+            return min(epoch * PICTURES // max(self._epochs, PICTURES), PICTURES - 1)
+        # the 1st, 2nd, 3rd, 5th, 9th, 17th, ... explained epoch
+        is_power_of_two = self._asked & (self._asked - 1) == 0
+        return min(self._asked.bit_length(), PICTURES - 1) if is_power_of_two else None
