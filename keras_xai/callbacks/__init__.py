@@ -1,0 +1,6 @@
+"""The Keras callbacks."""
+
+from keras_xai.callbacks.explanation_callback import ExplanationCallback
+from keras_xai.callbacks.single_method import ActivationsCallback, GradCAMCallback, LIMECallback
+
+__all__ = ["ActivationsCallback", "ExplanationCallback", "GradCAMCallback", "LIMECallback"]
