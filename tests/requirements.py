@@ -34,7 +34,7 @@ def require_program(name: str) -> str:
 
 
 def require_backend(*names: str, reason: str = "is about that backend") -> None:
-    """This process runs on one of these Keras backends. Elsewhere the test skips, under CI too, which runs each backend.
+    """This process runs on one of these Keras backends. Elsewhere the test skips, also under CI, which runs each of them.
 
     For a second backend in a process of its own use `require_module`.
     """
