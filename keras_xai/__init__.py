@@ -4,6 +4,7 @@ Importing it imports neither keras nor a framework nor tensorboard; names are lo
 """
 
 import importlib
+from typing import Any
 
 __version__ = "0.1.0.dev0"
 
@@ -22,9 +23,9 @@ _MODULES = ("callbacks", "metrics", "render", "scores", "testing")
 __all__ = ["__version__", *_PLACES, *_MODULES]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name in _PLACES:
-        value = getattr(importlib.import_module(_PLACES[name]), name)
+        value: Any = getattr(importlib.import_module(_PLACES[name]), name)
     elif name in _MODULES:
         value = importlib.import_module(f"keras_xai.{name}")
     else:

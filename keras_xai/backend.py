@@ -224,9 +224,9 @@ def is_main_process() -> bool:
 def preserved_random_states() -> Iterator[None]:
     """Put the global random states of Python, NumPy, Keras, TensorFlow and torch back on exit, whatever ran inside."""
     states: list[Callable[[], None]] = []
-    python_state, numpy_state = random.getstate(), np.random.get_state()
+    python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
     states.append(lambda: random.setstate(python_state))
-    states.append(lambda: np.random.set_state(numpy_state))
+    states.append(lambda: np.random.set_state(numpy_state))  # noqa: NPY002
     torch = sys.modules.get("torch")
     if torch is not None:
         torch_state = torch.get_rng_state()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,7 +51,7 @@ class Engine:
     """
 
     def __init__(self, model: Any):
-        self._model = weakref.ref(model)  # what is compiled must not keep the model alive
+        self._model: Callable[[], Any] = weakref.ref(model)  # what is compiled must not keep the model alive
         self._structure: tuple = ()
         self._topologies: dict[tuple, layers.Topology] = {}
         self._forwards: dict[tuple, Forward] = {}
@@ -115,10 +115,9 @@ class Engine:
         """
         topology = self.topology(samples)
         score, head = self.score(score, samples)
-        num_classes = max(2, head.shape[-1]) if head.shape else 2
-        candidates = samples.candidates(num_classes)
+        candidates = samples.candidates(head.num_classes)
         if isinstance(score, Score) and not score.needs_target:
-            candidates = np.arange(num_classes) == np.zeros((len(samples), 1))
+            candidates = np.arange(head.num_classes) == np.zeros((len(samples), 1))
         plain = [table for table in queries if table.rows is None]
         answers: dict[int, Answers] = {}
 
@@ -138,26 +137,37 @@ class Engine:
                 for table in plain:
                     answers[id(table)] = view(table, observed, result)
                 # Perturbed images are asked about the target of the unperturbed one.
-                candidates = np.arange(num_classes) == result["targets"][:, None]
+                candidates = np.arange(head.num_classes) == result["targets"][:, None]
             for table in queries:
                 if table.rows is not None:
                     answers[id(table)] = view(table, *self._run(samples, table, score, head, topology, candidates))
         return [answers[id(table)] for table in queries]
 
-    def _run(self, samples, table, score, head, topology, candidates) -> tuple[dict, dict]:
+    def _run(
+        self,
+        samples: Samples,
+        table: Queries,
+        score: Any,
+        head: layers.Head,
+        topology: layers.Topology,
+        candidates: np.ndarray,
+    ) -> tuple[dict, dict]:
         """One table through one compiled function in full batches: (observed by place, answers per query)."""
         places = tuple(dict.fromkeys(place for one in table.observe for place in _places(one, topology, head)))
         forward = self._forward(samples, table, score, head, topology, places)
         n, rows = len(samples), table.num_rows(len(samples))
         size = min(batch_size(samples.image.shape[1:]), n * rows)
-        stacked, total = [], None
+        stacked: list[dict] = []
+        total: list = []
         for start in range(0, n * rows, size):
             count = min(size, n * rows - start)
             index = np.arange(start, start + (size if backend.needs_full_batches() else count))
-            result = forward(_arguments(samples, table, candidates, *np.divmod(index.clip(max=n * rows - 1), rows), count))
+            result = forward(
+                _arguments(samples, table, candidates, *np.divmod(index.clip(max=n * rows - 1), rows), count)
+            )
             if table.accumulate != "stack":
                 part = result.pop("observed")
-                total = part if total is None else [merged(table.accumulate, *two) for two in zip(total, part, strict=True)]
+                total = [merged(table.accumulate, *two) for two in zip(total, part, strict=True)] if total else part
             stacked.append(_map(lambda tensor: tensor[:count], result))  # noqa: B023
         answers = _map(lambda *parts: np.concatenate(parts), *backend.to_numpy(stacked))
         if table.rows is not None:
@@ -169,7 +179,15 @@ class Engine:
             observed = [finished(table.accumulate, one) for one in total]
         return dict(zip(places, observed, strict=True)), answers
 
-    def _forward(self, samples, table, score, head, topology, places) -> Forward:
+    def _forward(
+        self,
+        samples: Samples,
+        table: Queries,
+        score: Any,
+        head: layers.Head,
+        topology: layers.Topology,
+        places: tuple,
+    ) -> Forward:
         at = INPUT if table.at is None else topology.resolve(table.at, head)[0]
         key = (_signature(samples), places, score, head, table.perturb, at, table.accumulate, table.signature())
         if key not in self._forwards:
@@ -192,7 +210,7 @@ class Engine:
             # Images far outside the data drive logits out of [0, 1]; probabilities stay.
             for factor in (1.0, 100.0, -100.0):
                 inputs = replace_image(few, (image * factor).astype(np.float32), samples.image_key)
-                candidates = np.ones((len(image), max(2, head.shape[-1])), bool)
+                candidates = np.ones((len(image), head.num_classes), bool)
                 with backend.preserved_random_states():
                     result = forward({"x": inputs, "candidates": candidates})
                 found.append(backend.to_numpy(result["predictions"]))
@@ -223,7 +241,9 @@ def batch_size(shape: tuple[int, ...]) -> int:
     return int(2 ** np.clip(np.floor(np.log2(_BATCH_VALUES / np.prod(shape))), 0, np.log2(_MAX_BATCH)))
 
 
-def _arguments(samples, table, candidates, which, row, count) -> dict[str, Any]:
+def _arguments(
+    samples: Samples, table: Queries, candidates: np.ndarray, which: np.ndarray, row: np.ndarray, count: int
+) -> dict[str, Any]:
     """One batch: queries number `row` of samples `which`; those from `count` on are padding."""
     arguments: dict[str, Any] = {"candidates": candidates[which]}
     if table.rows is None:

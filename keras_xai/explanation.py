@@ -111,7 +111,8 @@ class Explanation:
         state = {name: value for name, value in vars(self).items() if not name.startswith("_")}
         header = json.dumps({"format": "keras_xai.Explanation", "version": 1, "state": put(state)})
         with open(path, "wb") as file:
-            np.savez_compressed(file, header=np.frombuffer(header.encode(), np.uint8), **arrays)
+            arrays["header"] = np.frombuffer(header.encode(), np.uint8)
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Explanation:

@@ -54,7 +54,7 @@ class Forward:
         self._channels_first = samples.channels_first
         self._watched = list(dict.fromkeys(place for place, gradient, _ in places if gradient))
         half = any(call.dtype == "float16" for call in topology.calls)
-        self._scales = _HALF_SCALES if half and self._watched else (1.0,)
+        self._scales: tuple[float, ...] = _HALF_SCALES if half and self._watched else (1.0,)
         self.compiled = backend.Compiled(self._run, lambda: self._model().variables)
 
     def __call__(self, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -109,7 +109,9 @@ class Forward:
             observed = [accumulated(self._accumulate, one, arguments, n) for one in observed]
         return {**answers, "observed": observed, "overflowed": overflowed}
 
-    def _forward(self, inputs, image, row, tables, arguments, watch) -> tuple[Any, dict]:
+    def _forward(
+        self, inputs: Any, image: Any, row: Any, tables: Any, arguments: dict[str, Any], watch: Any
+    ) -> tuple[Any, dict]:
         """The model run once: (sum of scores, answers). `watch` marks where to differentiate."""
         import keras
         from keras import ops

@@ -34,7 +34,7 @@ class Call:
     path: str
     index: int
     kind: str
-    shape: tuple[int | None, ...]
+    shape: tuple[int, ...]
     dtype: str
     channels_first: bool
     receptive_field: tuple[int, int]
@@ -43,7 +43,7 @@ class Call:
     @property
     def is_spatial(self) -> bool:
         """True for a map: (height, width, channels) with more than one cell."""
-        return len(self.shape) == 3 and None not in self.shape[:2] and self.shape[0] * self.shape[1] > 1
+        return len(self.shape) == 3 and None not in self.shape and self.shape[0] * self.shape[1] > 1
 
     @property
     def passes_evidence_on(self) -> bool:
@@ -64,11 +64,16 @@ class Head:
     """
 
     name: str | int
-    shape: tuple[int | None, ...]
+    shape: tuple[int, ...]
     activation: str | None = None
     path: str | None = None
     attribute: str | None = None
     index: int = 0
+
+    @property
+    def num_classes(self) -> int:
+        """The length of the last axis; 2 for one unit, which is a binary classifier."""
+        return max(2, self.shape[-1]) if self.shape else 2
 
 
 @dataclass
@@ -170,7 +175,7 @@ class Topology:
             pixels_per_cell = self._size[axis] / min(cell[axis] for cell in cells)
             grown = max(f[axis] for f in fields) + (kernel[axis] - 1) * dilation[axis] * pixels_per_cell
             result.append(int(min(round(grown), self._size[axis])))
-        return tuple(result)
+        return result[0], result[1]
 
     def _finish(self, trace: _Trace, outputs: Any, model: Any) -> None:
         import keras
@@ -380,7 +385,7 @@ class Topology:
             for path, indexed in by_path.items():
                 for attribute in _call_attributes(operations[path]):
                     undo.enter_context(_replaced(operations[path], attribute, _hooked(indexed)))
-            if head.path is not None:
+            if head.path is not None and head.attribute is not None:
                 operation = operations[head.path]
                 undo.enter_context(_replaced(operation, head.attribute, _catching(logits, head.index)))
             yield logits

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from keras_xai import layers
+from keras_xai.layers import Call, Head
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Queries:
         weights: (n, r) float for "weighted_sum".
     """
 
-    observe: Observation | Sequence[Observation] = ()
+    observe: Any = ()
     perturb: Callable | None = None
     at: Any = None
     rows: Any = None
@@ -78,9 +78,7 @@ class Queries:
         observe = (self.observe,) if isinstance(self.observe, Observation) else tuple(self.observe)
         object.__setattr__(self, "observe", observe)
         if self.accumulate not in ("stack", "weighted_sum", "moments"):
-            raise ValueError(
-                f'accumulate must be "stack", "weighted_sum" or "moments"; it is {self.accumulate!r}.'
-            )
+            raise ValueError(f'accumulate must be "stack", "weighted_sum" or "moments"; it is {self.accumulate!r}.')
         if (self.perturb is None) != (self.rows is None):
             raise ValueError("Queries need perturb and rows together: rows are what perturb is given.")
         if (self.accumulate == "weighted_sum") != (self.weights is not None):
@@ -126,9 +124,9 @@ class Answers:
     predictions: np.ndarray
     input: Any
     layers: dict[str, Any]
-    calls: dict[str, layers.Call]
+    calls: dict[str, Call]
     score: Any
-    head: layers.Head
+    head: Head
 
     @property
     def activations(self) -> np.ndarray:

@@ -184,12 +184,13 @@ def replace_image(inputs: Any, image: Any, image_key: str | int | None) -> Any:
 
 def _inputs(x: Any, image_input: str | int | None) -> tuple[Any, str | int | None]:
     """`x` as NumPy, and the key of the image in it."""
+    arrays: Any
     if isinstance(x, dict):
         arrays = {key: _array(f"x[{key!r}]", value) for key, value in x.items()}
-        items = arrays.items()
+        items = dict(arrays)
     elif isinstance(x, tuple) or (isinstance(x, list) and len(x) > 0 and np.ndim(x[0]) > 1 and not _stacks(x)):
         arrays = type(x)(_array(f"x[{position}]", value) for position, value in enumerate(x))
-        items = enumerate(arrays)
+        items = dict(enumerate(arrays))
     else:
         if image_input is not None:
             raise ValueError(f"image_input={image_input!r} chooses among several inputs, but x is one array.")
@@ -205,7 +206,6 @@ def _inputs(x: Any, image_input: str | int | None) -> tuple[Any, str | int | Non
                 "sample axis: x[None]."
             )
         return array, None
-    items = dict(items)
     lengths = {key: len(array) if array.ndim else 0 for key, array in items.items()}
     if len(set(lengths.values())) != 1:
         raise ValueError(f"All inputs in x need the same number of samples; they have {lengths}.")
@@ -300,5 +300,5 @@ def _as_seen(image: np.ndarray) -> np.ndarray:
     elif low >= -1 - slack and high <= 1 + slack:
         image = (image + 1) * 127.5
     elif not (low >= 0 and high <= 255):
-        image = (image - low) * (255 / max(high - low, np.finfo(np.float32).tiny))
+        image = (image - low) * (255 / max(high - low, 1e-30))
     return np.clip(np.round(image), 0, 255).astype(np.uint8)

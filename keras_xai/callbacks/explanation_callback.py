@@ -105,7 +105,8 @@ class ExplanationCallback(keras.callbacks.Callback):
         self.explanations, self.measures, self.filmstrips = {}, {}, {}
         self._active = dict(self.explainers)
         self._scalars = dict.fromkeys(self.log_keys, float("nan"))
-        self._started, self._seconds = time.perf_counter(), []
+        self._started = time.perf_counter()
+        self._seconds: list[float] = []
         self._log = ExplanationLog(
             self.log_dir, self.name, self.samples, enabled=backend.is_main_process(), epochs=self.params.get("epochs")
         )
@@ -180,7 +181,9 @@ class ExplanationCallback(keras.callbacks.Callback):
         try:
             return per_epoch(explanation, previous, self.metrics)
         except Exception as error:
-            self._report(f"A measure of {method!r} failed", error, epoch, "The metrics= of this callback are switched off")
+            self._report(
+                f"A measure of {method!r} failed", error, epoch, "The metrics= of this callback are switched off"
+            )
             self.metrics = ()
             return per_epoch(explanation, previous)
 

@@ -46,14 +46,15 @@ class Activations(Explainer):
         drivers: int = 4,
         score: Any = None,
     ):
-        numbers = [channels] if isinstance(channels, (int, np.integer)) else list(channels)
-        if not numbers or any(not isinstance(c, (int, np.integer)) or isinstance(c, bool) or c < 0 for c in numbers):
-            raise ValueError(f"channels must be a number of channels or a list of channel numbers; it is {channels!r}.")
-        for name, value in (("channels", max(numbers) if numbers is channels else 1), ("depth", depth)):
-            if not isinstance(value, (int, np.integer)) or value < 1:
-                raise ValueError(f"{name} must be at least 1; it is {value!r}.")
-        if channels == 0 or not isinstance(drivers, (int, np.integer)) or drivers < 0:
-            raise ValueError(f"channels must be at least 1 and drivers at least 0; they are {channels!r} and {drivers!r}.")
+        whole = (int, np.integer)
+        if not isinstance(channels, whole) and not (
+            len(channels) and all(isinstance(c, whole) and c >= 0 for c in channels)
+        ):
+            raise ValueError(f"channels must be how many, or a list of channel numbers from 0 on; it is {channels!r}.")
+        counts = {"channels": channels} if isinstance(channels, whole) else {}
+        for name, value in {**counts, "depth": depth, "drivers": drivers}.items():
+            if not isinstance(value, whole) or value < (name != "drivers"):
+                raise ValueError(f"{name} must be an int of at least {int(name != 'drivers')}; it is {value!r}.")
         self.layers = layers
         self.channels = channels
         self.depth = depth
@@ -90,7 +91,9 @@ class Look:
         """Which of `count` channels."""
         if isinstance(self.channels, tuple):
             if max(self.channels) >= count:
-                raise ValueError(f"channels={list(self.channels)}: a chosen layer has {count} channels, 0 to {count - 1}.")
+                raise ValueError(
+                    f"channels={list(self.channels)}: a chosen layer has {count} channels, 0 to {count - 1}."
+                )
             return [int(channel) for channel in self.channels]
         return sorted({round(place) for place in np.linspace(0, count - 1, min(self.channels, count))})
 
@@ -105,7 +108,9 @@ class Look:
         return chosen, energy, ops.max(flat, axis=1), ops.argmax(flat, axis=1)
 
 
-def drivers(peaks: np.ndarray, places: np.ndarray, call: Call, size: tuple[int, int], count: int) -> list[dict[str, Any]]:
+def drivers(
+    peaks: np.ndarray, places: np.ndarray, call: Call, size: tuple[int, int], count: int
+) -> list[dict[str, Any]]:
     """The most active channels, and for each the samples that drive it most.
 
     Args:
@@ -134,10 +139,9 @@ def drivers(peaks: np.ndarray, places: np.ndarray, call: Call, size: tuple[int, 
 
 def crop(place: int, call: Call, size: tuple[int, int]) -> tuple[int, int, int, int]:
     """The receptive field of one cell as (top, left, height, width) in image pixels, moved inside the image."""
-    cells = np.unravel_index(place, call.shape[:2])
-    corners, extents = [], []
+    cells = divmod(place, call.shape[1])
+    corners = []
     for cell, count, field, pixels in zip(cells, call.shape[:2], call.receptive_field, size, strict=True):
         centre = (cell + 0.5) * pixels / count
         corners.append(int(np.clip(round(centre - field / 2), 0, pixels - field)))
-        extents.append(int(field))
-    return (*corners, *extents)
+    return corners[0], corners[1], *call.receptive_field

@@ -114,12 +114,12 @@ def explain(
     outcomes: list[Any] = [None] * len(explainers)
     running = {i: explainer.explain(samples, plans[i]) for i, explainer in enumerate(explainers)}
     base: dict[int, Answers] = {}
-    answers: dict[int, Any] = {}
+    answers: dict[int, Any] = dict.fromkeys(running)
     while running:
         asked: dict[int, Queries] = {}
         for i, generator in list(running.items()):
             try:
-                asked[i] = _checked(generator.send(answers.get(i)), explainers[i])
+                asked[i] = _checked(generator.send(answers[i]), explainers[i])
                 continue
             except StopIteration as stop:
                 outcomes[i] = _explanation(explainers[i], samples, base.get(i), stop.value)
@@ -129,7 +129,9 @@ def explain(
         answers = {}
         for score in {explainers[i].score: None for i in asked}:
             members = {i: asked[i] for i in asked if explainers[i].score == score}
-            for i, outcome in _answer(engine, samples, score, members, with_base=not base.keys() >= members.keys()).items():
+            for i, outcome in _answer(
+                engine, samples, score, members, with_base=not base.keys() >= members.keys()
+            ).items():
                 if isinstance(outcome, Exception):
                     outcomes[i] = outcome
                     running.pop(i).close()
@@ -154,7 +156,9 @@ def _answer(engine: Engine, samples: Samples, score: Any, asked: dict[int, Queri
 
 def _checked(asked: Any, explainer: Explainer) -> Queries:
     if not isinstance(asked, Queries):
-        raise TypeError(f"{type(explainer).__name__}.explain must yield keras_xai.queries.Queries; it yielded {asked!r}.")
+        raise TypeError(
+            f"{type(explainer).__name__}.explain must yield keras_xai.queries.Queries; it yielded {asked!r}."
+        )
     return asked
 
 

@@ -119,10 +119,12 @@ class LIME(Explainer):
 
     def _masks(self, count: int, generator: np.random.Generator) -> np.ndarray:
         rows = 256 if self.num_samples is None else self.num_samples
-        design = random_masks if self.design == "random" else self.design
+        design = self.design if callable(self.design) else random_masks
         masks = np.asarray(design(rows, count, generator))
         if masks.shape != (rows, count) or not np.isin(masks, (0, 1)).all():
-            raise ValueError(f"design must return bool masks of shape {(rows, count)}; it returned shape {masks.shape}.")
+            raise ValueError(
+                f"design must return bool masks of shape {(rows, count)}; it returned shape {masks.shape}."
+            )
         return masks.astype(bool)
 
 

@@ -35,7 +35,7 @@ def superpixels(images: np.ndarray, how: Any = "auto") -> np.ndarray:
             if count < min(MIN_SEGMENTS, labels.size):
                 height, width = labels.shape
                 raise ValueError(
-                    f'segments={how!r} finds {count} in image {index} of {height}×{width} pixels, too few to explain it. '
+                    f"segments={how!r} finds {count} in image {index} of {height}×{width} pixels, too few to explain it. "
                     'Use segments="auto" or "grid", or a callable with settings for images of this size.'
                 )
     elif callable(how):
@@ -50,7 +50,9 @@ def superpixels(images: np.ndarray, how: Any = "auto") -> np.ndarray:
         )
     labels = np.stack([np.unique(one, return_inverse=True)[1].reshape(shape) for one in found]).astype(np.int32)
     if (labels.max(axis=(1, 2)) < 1).any():
-        raise ValueError(f"segments of image {int(labels.max(axis=(1, 2)).argmin())} are one piece; at least 2 are needed.")
+        raise ValueError(
+            f"segments of image {int(labels.max(axis=(1, 2)).argmin())} are one piece; at least 2 are needed."
+        )
     return labels
 
 
