@@ -103,8 +103,9 @@ def epoch_record(
             blob, places = pack_maps(_finite_maps(explanation), resolution, offset=len(packed))
             packed += blob
         fits = explanation.details.get("r2")
+        per_sample = {name: values for name, values in measures.get(method, {}).items() if np.ndim(values)}
         for index, place in enumerate(places):
-            of_sample = {name: _brief(values[index]) for name, values in measures.get(method, {}).items() if np.ndim(values)}
+            of_sample = {name: _brief(values[index]) for name, values in per_sample.items()}
             fit = None if fits is None else _brief(fits[index])
             rows.append({"sample": samples.ids[index], "method": method, **place, "r2": fit, "measures": of_sample})
     manifest = {

@@ -1,16 +1,21 @@
 """Which epochs of a run get a picture."""
 
-PICTURES = 10  # as many as TensorBoard's Images tab keeps of one tag
+PICTURES = 10  # as many as TensorBoard's Images tab keeps of one tag; of more it drops some at random
 
 
 class Thinning:
-    """Chooses at most ten epochs of a run, evenly where its length is known, ever more rarely where it is not.
+    """Chooses the epochs of a run to draw, evenly where its length is known, ever more rarely where it is not.
 
-    Works with whichever epochs are asked about: callbacks may explain every fifth only, or resume in the middle.
+    Together with the last epoch, which is drawn in any case, there are never more than ten. Works with whichever epochs
+    are asked about: callbacks may explain every fifth only, or resume in the middle.
+
+    Args:
+        epochs: how many the run will have; None where unknown.
     """
 
     def __init__(self, epochs: int | None = None):
         self._epochs = epochs
+        self._slots = PICTURES - 1 if epochs is None or epochs > PICTURES else epochs
         self._asked = 0
         self._last_slot = -1
 
@@ -29,7 +34,7 @@ class Thinning:
 
     def _slot(self, epoch: int) -> int | None:
         if self._epochs:
-            return min(epoch * PICTURES // max(self._epochs, PICTURES), PICTURES - 1)
+            return min(epoch * self._slots // self._epochs, self._slots - 1)
         # the 1st, 2nd, 3rd, 5th, 9th, 17th, ... explained epoch
         is_power_of_two = self._asked & (self._asked - 1) == 0
-        return min(self._asked.bit_length(), PICTURES - 1) if is_power_of_two else None
+        return min(self._asked.bit_length(), self._slots - 1) if is_power_of_two else None

@@ -1,5 +1,6 @@
 """Event files, written off the caller's thread."""
 
+import contextlib
 import errno
 import io
 import itertools
@@ -172,27 +173,34 @@ class EventWriter:
             self._slots.release()
 
     def _append(self, batch: bytes) -> None:
-        if self._path is None or not os.path.exists(self._path):
-            if self._path is not None and self._size:
-                self._note(FileNotFoundError(errno.ENOENT, "the event file was removed while in use", self._path))
-            os.makedirs(self.directory, exist_ok=True)
-            self._path, self._size, self._kept_in_file = _new_path(self.directory), 0, {}
-        start = b"" if self._size else _framed([event_pb2.Event(file_version="brain.Event:2")], time.time())
-        missing = [kept for name, kept in self._kept.items() if self._kept_in_file.get(name) is not kept]
-        data = b"".join([start, *missing, batch])
-        path = self._path
-        with open(path, "ab", buffering=0) as file:
+        with self._file() as file:
+            start = b"" if self._size else _framed([event_pb2.Event(file_version="brain.Event:2")], time.time())
+            missing = [kept for name, kept in self._kept.items() if self._kept_in_file.get(name) is not kept]
+            data = b"".join([start, *missing, batch])
             try:
                 _write_all(file, data)
             except OSError:
-                # Half a record would hide all that follows it from every reader. If it cannot be cut off,
-                # leave this file for a new one.
-                self._path = None
-                file.truncate(self._size)
-                self._path = path
+                # Half a record would hide all that follows it from every reader.
+                with contextlib.suppress(OSError):
+                    file.truncate(self._size)
                 raise
         self._size += len(data)
         self._kept_in_file = dict(self._kept)
+
+    def _file(self) -> io.FileIO:
+        """The event file, at its end; a new one where it is gone or is no longer what was written."""
+        if self._path is not None:
+            # Opening may not create: a file without its first records would be no event file.
+            with contextlib.suppress(FileNotFoundError):
+                file = open(self._path, "r+b", buffering=0)  # noqa: SIM115 the caller closes it
+                if file.seek(0, os.SEEK_END) == self._size:
+                    return file
+                file.close()
+        if self._size:
+            self._note(FileNotFoundError(errno.ENOENT, "the event file was removed or changed", self._path))
+        os.makedirs(self.directory, exist_ok=True)
+        self._path, self._size, self._kept_in_file = _new_path(self.directory), 0, {}
+        return open(self._path, "xb", buffering=0)
 
     def _note(self, error: Exception) -> None:
         kind = error.errno if isinstance(error, OSError) and error.errno else type(error)

@@ -27,7 +27,9 @@ def make_explanation(samples, method="grad_cam", raw=None, size=(7, 7), signed=F
     if raw is None:
         raw = generator.normal(size=(count, *size)) if signed else generator.random((count, *size))
     raw = np.asarray(raw, np.float32)
-    rows, columns = (np.arange(side) * cells // side for side, cells in zip((height, width), raw.shape[1:], strict=True))
+    rows, columns = (
+        np.arange(side) * cells // side for side, cells in zip((height, width), raw.shape[1:], strict=True)
+    )
     odds = generator.random((count, 3)) + 0.1
     return SimpleNamespace(
         method=method,

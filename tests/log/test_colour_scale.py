@@ -5,7 +5,9 @@ from keras_xai.log.colour_scale import colour_scale
 
 def test_rounds_up_to_one_two_five():
     peaks = [0.011, 0.02, 0.021, 0.05, 0.3, 0.7, 1.0, 1.01, 3.0, 7e9]
-    np.testing.assert_allclose(colour_scale(np.array(peaks)), [0.02, 0.02, 0.05, 0.05, 0.5, 1, 1, 2, 5, 1e10], rtol=1e-12)
+    np.testing.assert_allclose(
+        colour_scale(np.array(peaks)), [0.02, 0.02, 0.05, 0.05, 0.5, 1, 1, 2, 5, 1e10], rtol=1e-12
+    )
 
 
 def test_float32_steps_are_not_taken_for_more():

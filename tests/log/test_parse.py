@@ -56,7 +56,10 @@ def test_a_manifest_that_is_no_object_is_refused():
 @pytest.mark.parametrize(
     ("lie", "said"),
     [
-        ({"offset": 60}, r"maps\[1\] \(sample s01, method grad_cam\): a 7x7 map at offset 60 does not fit the 98 bytes"),
+        (
+            {"offset": 60},
+            r"maps\[1\] \(sample s01, method grad_cam\): a 7x7 map at offset 60 does not fit the 98 bytes",
+        ),
         ({"height": 9}, r"maps\[1\] .*: a 9x7 map at offset 49 does not fit"),
         ({"offset": -1}, r"maps\[1\] .*: a 7x7 map at offset -1 does not fit"),
         ({"width": 0}, r"maps\[1\] .*: a 7x0 map"),

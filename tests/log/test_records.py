@@ -41,7 +41,9 @@ def test_tags_and_plugin_content():
 def test_inputs_record():
     samples = make_samples(3, (40, 60))
     lime = make_lime(samples, segments_a_side=4)
-    methods = [describe_method(name, one) for name, one in {"grad_cam": make_explanation(samples), "lime": lime}.items()]
+    methods = [
+        describe_method(name, one) for name, one in {"grad_cam": make_explanation(samples), "lime": lime}.items()
+    ]
     blobs = inputs_record("abc", samples, methods, lime.details["segments"])
     manifest = strictly(blobs[0])
     assert {key: manifest[key] for key in ("version", "kind", "session", "class_names")} == {

@@ -11,7 +11,9 @@ def refuse(token):
 
 
 def test_numbers_json_cannot_say_become_null():
-    encoded = strict_json({"a": float("nan"), "b": [np.inf, -np.inf], "c": np.float32("nan"), "d": np.array([1.5, np.nan])})
+    encoded = strict_json(
+        {"a": float("nan"), "b": [np.inf, -np.inf], "c": np.float32("nan"), "d": np.array([1.5, np.nan])}
+    )
     assert encoded == b'{"a":null,"b":[null,null],"c":null,"d":[1.5,null]}'
     assert json.loads(encoded, parse_constant=refuse)["d"] == [1.5, None]
 
