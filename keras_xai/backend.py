@@ -130,25 +130,27 @@ def differentiate(function: Callable, shapes: dict[Any, tuple], batch_size: Any)
         keys = list(watched)
         return answers, dict(zip(keys, tape.gradient(total, [watched[key] for key in keys]), strict=True))
 
-    probes = {key: keras.ops.zeros((batch_size, *shape), dtype) for key, (shape, dtype) in shapes.items()}
+    keys = list(shapes)
+    # A list: JAX would sort the keys of a dict, and these have no order.
+    probes = [keras.ops.zeros((batch_size, *shape), dtype) for shape, dtype in shapes.values()]
     if backend == "jax":
         import jax
 
         def probed(probes):
-            return function(lambda key, tensor: tensor + probes[key])
+            return function(lambda key, tensor: tensor + probes[keys.index(key)])
 
-        gradients, answers = jax.grad(probed, has_aux=True)(probes)
-        return answers, gradients
+        found, answers = jax.grad(probed, has_aux=True)(probes)
+        return answers, dict(zip(keys, found, strict=True))
 
     import torch
 
     with torch.enable_grad():
-        probes = {key: probe.requires_grad_() for key, probe in probes.items()}
-        total, answers = function(lambda key, tensor: tensor + probes[key])
+        probes = [probe.requires_grad_() for probe in probes]
+        total, answers = function(lambda key, tensor: tensor + probes[keys.index(key)])
         if not total.requires_grad:
-            return answers, dict.fromkeys(probes)
-        found = torch.autograd.grad(total, list(probes.values()), allow_unused=True)
-    return keras.tree.map_structure(lambda t: t.detach(), answers), dict(zip(probes, found, strict=True))
+            return answers, dict.fromkeys(keys)
+        found = torch.autograd.grad(total, probes, allow_unused=True)
+    return keras.tree.map_structure(lambda t: t.detach(), answers), dict(zip(keys, found, strict=True))
 
 
 def trace(function: Callable, arguments: Any) -> None:
