@@ -55,7 +55,7 @@ def grad_cam(activations: Any, gradients: Any) -> Any:
     from keras import ops
 
     weights = ops.mean(gradients, axis=(1, 2), keepdims=True)
-    return ops.relu(ops.sum(weights * activations, axis=-1))
+    return ops.relu(ops.sum(ops.multiply(weights, activations), axis=-1))
 
 
 def layer_maps(seen: Answers) -> Result:

@@ -47,4 +47,4 @@ def hires_cam(activations: Any, gradients: Any) -> Any:
     """
     from keras import ops
 
-    return ops.relu(ops.sum(activations * gradients, axis=-1))
+    return ops.relu(ops.sum(ops.multiply(activations, gradients), axis=-1))
