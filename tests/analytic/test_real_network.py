@@ -5,10 +5,20 @@ import pickle
 import keras
 import numpy as np
 import pytest
-import real_network
-from real_network import EGYPTIAN_CAT, ESPRESSO, collage, load_network, photographs, preprocess, require_network
 
 import keras_xai as kx
+from tests import real_network
+from tests.real_network import (
+    EGYPTIAN_CAT,
+    ESPRESSO,
+    collage,
+    load_network,
+    photographs,
+    preprocess,
+    read_state,
+    require_network,
+    weights_path,
+)
 
 PHOTOGRAPHS = photographs() + collage()
 LAST_MAP = "top_activation"
@@ -53,7 +63,7 @@ def test_logits_are_those_of_the_pytorch_original():
     expected = [[10.666, -0.186], [-1.274, 10.945], [7.592, 5.677]]
     require_network()
     images = np.stack([photograph.image for photograph in PHOTOGRAPHS[:3]])
-    logits = keras.ops.convert_to_numpy(load_network(softmax=False)(preprocess(images), training=False))
+    logits = load_network(softmax=False).predict_on_batch(preprocess(images))
     # Another release of scikit-image may round a pixel differently (0.03); symmetric padding would change these by 0.7.
     np.testing.assert_allclose(logits[:, [EGYPTIAN_CAT, ESPRESSO]], expected, atol=0.05)
     assert logits.argmax(axis=1).tolist() == [EGYPTIAN_CAT, ESPRESSO, EGYPTIAN_CAT]
@@ -91,12 +101,12 @@ def test_grad_cam_of_an_absent_class_is_weak_and_off_the_object(network, grad_ca
 def test_grad_cam_before_global_pooling_is_the_class_activation_map(network, grad_cam):
     # As logit_c = sum_k w_kc * mean_ij a_ijk + b_c, the gradient at every cell is w_kc / 49: so is its mean over the
     # cells, and Grad-CAM is ReLU(sum_k w_kc * a_ijk) / 49.
-    kernel, _ = network.get_layer("predictions").get_weights()
+    class_weights = read_state(weights_path())["_fc.weight"]
     last_map = keras.Model(network.input, network.get_layer(LAST_MAP).output)
     images = np.stack([photograph.image for photograph in PHOTOGRAPHS])
-    activations = keras.ops.convert_to_numpy(last_map(preprocess(images), training=False))
-    weights = kernel[:, [photograph.label for photograph in PHOTOGRAPHS]]
-    expected = np.maximum(np.einsum("nijk,kn->nij", activations, weights), 0) / 49
+    activations = last_map.predict_on_batch(preprocess(images))
+    weights = class_weights[[photograph.label for photograph in PHOTOGRAPHS]]
+    expected = np.maximum(np.einsum("nijk,nk->nij", activations, weights), 0) / 49
     assert largest_difference(grad_cam.raw, expected) < 1e-4
 
 
@@ -112,12 +122,14 @@ def test_nested_frozen_backbone_gives_the_maps_of_the_flat_network(samples, grad
     assert largest_difference(nested.maps, grad_cam.maps) < 1e-4
 
 
-def test_positive_segments_of_lime_lie_on_the_object(network):
-    explanation = kx.LIME(num_samples=200, seed=0)(network, samples_of(PHOTOGRAPHS[2:]))
-    for index, photograph in enumerate(PHOTOGRAPHS[2:]):
+def test_most_positive_segments_of_lime_lie_on_the_object(network):
+    chosen = (PHOTOGRAPHS[1], PHOTOGRAPHS[2])
+    explanation = kx.LIME(num_samples=100)(network, samples_of(chosen))
+    for index, photograph in enumerate(chosen):
         segments = explanation.details["segments"][index]
-        best = np.argsort(explanation.details["coefficients"][index])[-5:]
-        assert photograph.box.mask()[np.isin(segments, best)].mean() > 0.75
+        strongest_last = np.argsort(explanation.details["coefficients"][index])
+        assert concentration(np.isin(segments, strongest_last[-5:]), photograph.box) > 2
+        assert photograph.box.mask()[segments == strongest_last[-1]].mean() > 0.9
 
 
 def test_weights_that_name_a_class_are_refused(tmp_path):
@@ -126,7 +138,7 @@ def test_weights_that_name_a_class_are_refused(tmp_path):
         for value in (1, 2, {}, pickle.Pickler):
             pickle.dump(value, file)
     with pytest.raises(pickle.UnpicklingError, match="The weights ask for _pickle.Pickler"):
-        real_network.read_state(path)
+        read_state(path)
 
 
 def test_missing_weights_skip_at_home_and_fail_in_continuous_integration(monkeypatch):
