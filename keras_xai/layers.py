@@ -392,8 +392,24 @@ class Topology:
 
 
 def run(model: Any, inputs: Any) -> Any:
-    """The model's outputs in inference mode."""
-    return model(inputs, training=False) if model._call_has_training_arg else model(inputs)
+    """The model's outputs in inference mode; its layers keep the losses of the last training step."""
+    with _notes_kept(model):
+        return model(inputs, training=False) if model._call_has_training_arg else model(inputs)
+
+
+@contextlib.contextmanager
+def _notes_kept(model: Any) -> Iterator[None]:
+    """Put back what a call writes on layers past every scope: it clears their losses and marks them as called."""
+    kept = [(one, list(one._losses), set(one._loss_ids), one._called) for one in model._flatten_layers()]
+    try:
+        yield
+    finally:
+        for layer, losses, loss_ids, called in kept:
+            layer._losses.clear()
+            layer._losses.extend(losses)
+            layer._loss_ids.clear()
+            layer._loss_ids.update(loss_ids)
+            object.__setattr__(layer, "_called", called)
 
 
 def named_operations(model: Any) -> Iterator[tuple[str, Any]]:
