@@ -75,7 +75,9 @@ class Compiled:
                 specs = keras.tree.map_structure(
                     lambda t: tf.TensorSpec([None, *t.shape[1:]] if t.shape.rank else [], t.dtype), tensors
                 )
-                compiled = tf.function(lambda *a: self._traced(a), input_signature=specs, autograph=False)
+                traced = tf.function(lambda *a: self._traced(a), input_signature=specs, autograph=False)
+                # Calling `traced` itself makes TensorFlow warn of retracing, since all of these stem from one line.
+                compiled = traced.get_concrete_function()
             return compiled(*tensors)
 
         return call
