@@ -111,7 +111,7 @@ def _caption(samples: Any, explanation: Any, index: int, vmax: float) -> str:
         lines.append(f"explained: {class_name(samples.class_names, target)}")
     lines.append(f"scale {vmax:g}" if explanation.valid[index] else "no finite score: no map")
     fits = explanation.details.get("r2")
-    if fits is not None:
+    if fits is not None and np.isfinite(fits[index]):
         lines.append(f"R2 {fits[index]:.2f}")
     return "\n".join(lines)
 

@@ -208,6 +208,20 @@ def test_a_directory_removed_all_the_time_kills_nothing(writer):
     assert tags(writer.directory)[-1] == "survivor"
 
 
+def test_a_removed_file_is_not_brought_back_headless(writer):
+    writer.scalar("lost", 0, 1.0)
+    writer.flush()
+    (removed,) = files(writer.directory)
+    removed.unlink()
+    writer.scalar("later", 0, 1.0)
+    (message,) = told(writer.flush)
+    assert "the event file was removed or changed" in message
+    assert not removed.exists()
+    (file,) = files(writer.directory)
+    assert next(_events(file)).file_version == "brain.Event:2"
+    assert tags(writer.directory) == ["later"]
+
+
 def test_a_file_changed_by_others_is_left_alone(writer):
     writer.submit(lambda: [scalar_event("kept", 0, 1.0)], keep="kept")
     writer.flush()
