@@ -243,3 +243,25 @@ def preserved_random_states() -> Iterator[None]:
     finally:
         for restore in states:
             restore()
+
+
+def random_states() -> dict[str, Any]:
+    """The global random states of Python, NumPy, Keras and the framework, as tuples and bytes that can be compared."""
+    import keras
+    from keras.src.backend.common import global_state
+
+    kind, keys, *rest = np.random.get_state()  # noqa: NPY002
+    states = {"Python's random state": random.getstate(), "NumPy's random state": (kind, keys.tobytes(), *rest)}
+    generator = global_state.get_global_attribute("global_seed_generator")
+    if generator is not None:
+        states["Keras's random state"] = keras.ops.convert_to_numpy(generator.state.value).tobytes()
+    if name() == "tensorflow":
+        from tensorflow.python.eager import context
+
+        seeds = getattr(context.context(), "_rng", None)
+        states["TensorFlow's random state"] = seeds and seeds.getstate()
+    if name() == "torch":
+        import torch
+
+        states["torch's random state"] = torch.get_rng_state().numpy().tobytes()
+    return states
