@@ -1,0 +1,325 @@
+"""LIME against additive models with known coefficients, scikit-learn's ridge regression and the `lime` package."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+from sklearn.linear_model import Ridge
+from sklearn.metrics import pairwise_distances
+
+import keras_xai as kx
+from keras_xai.explainers import lime
+from keras_xai.explainers.explainer import explain
+from keras_xai.explainers.superpixels import grid
+from tests.requirements import require_module
+
+SIZE = (8, 12)
+CELLS = grid(SIZE, 12)
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(0).uniform(-1, 1, (4, *SIZE, 3)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def network():
+    return keras.Sequential(
+        [
+            keras.Input((*SIZE, 3)),
+            layers.Conv2D(6, 3, activation="relu"),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+
+
+def additive(segments, contributions, bias=0.0):
+    """A model whose logit 1 is bias + Σ contribution[s] · mean of the pixels in segment s."""
+    sizes = np.bincount(segments.ravel())
+    weights = np.repeat((contributions / sizes)[segments].ravel(), 3) / 3
+    model = keras.Sequential([keras.Input((*segments.shape, 3)), layers.Flatten(), layers.Dense(2)])
+    model.layers[-1].set_weights([np.stack([-weights, weights], axis=1), np.array([-bias, bias])])
+    return model
+
+
+def means_of_segments(image, segments):
+    return np.array([image[segments == s].mean() for s in range(segments.max() + 1)])
+
+
+def masks_and_scores(seed=0, rows=60, count=9):
+    rng = np.random.default_rng(seed)
+    masks = lime.random_masks(rows, count, rng)
+    return masks, masks @ rng.normal(size=count) + 0.3 * rng.normal(size=rows)
+
+
+class TestAdditiveModel:
+    contributions = np.random.default_rng(1).normal(size=12)
+
+    @pytest.mark.parametrize("value", [0.0, 0.25, -3.0])
+    def test_coefficients_are_what_each_segment_contributes(self, images, value):
+        model = additive(CELLS, self.contributions, bias=0.7)
+        explainer = kx.LIME(num_samples=300, segments=lambda image: CELLS, fill=value, ridge=1e-6)
+        found = explainer(model, images, targets=[1, 1, 1, 0])
+        for i, sign in enumerate((1, 1, 1, -1)):
+            expected = sign * self.contributions * (means_of_segments(images[i], CELLS) - value)
+            np.testing.assert_allclose(found.details["coefficients"][i], expected, atol=1e-4)
+            all_hidden = sign * (0.7 + value * self.contributions.sum())
+            np.testing.assert_allclose(found.details["intercepts"][i], all_hidden, atol=1e-4)
+            np.testing.assert_array_equal(found.maps[i], found.details["coefficients"][i].astype(np.float32)[CELLS])
+        np.testing.assert_allclose(found.details["r2"], 1, atol=1e-6)
+
+    def test_a_segment_hidden_behind_its_own_mean_contributes_nothing(self, images):
+        explainer = kx.LIME(num_samples=50, segments=lambda image: CELLS)
+        found = explainer(additive(CELLS, self.contributions), images, targets=[1] * 4)
+        np.testing.assert_allclose(found.maps, 0, atol=1e-5)
+
+    def test_the_penalty_shrinks_towards_zero(self, images):
+        model = additive(CELLS, self.contributions)
+        sizes = [
+            np.linalg.norm(
+                kx.LIME(num_samples=200, segments=lambda image: CELLS, fill=9, ridge=ridge)(
+                    model, images[:1], targets=[1]
+                ).details["coefficients"][0]
+            )
+            for ridge in (1e-3, 1.0, 100.0)
+        ]
+        assert sizes[0] > sizes[1] > sizes[2] > 0
+
+    def test_a_constant_model_has_a_zero_map_and_no_r2(self, images):
+        found = kx.LIME(num_samples=50)(additive(CELLS, np.zeros(12), bias=2.5), images, targets=[1] * 4)
+        np.testing.assert_allclose(found.maps, 0, atol=1e-6)
+        assert np.isnan(found.details["r2"]).all()
+        assert found.valid.all()
+
+
+class TestRegression:
+    @pytest.mark.parametrize("ridge", [1e-3, 1.0, 30.0])
+    @pytest.mark.parametrize("width", [0.1, 0.25, 5.0])
+    def test_is_scikit_learns_ridge_regression(self, ridge, width):
+        masks, scores = masks_and_scores()
+        weights = lime.kernel(masks, width)
+        expected = Ridge(alpha=ridge).fit(masks, scores, sample_weight=weights)
+        found = lime.fit(masks, lime.ridge_operator(masks, weights, ridge), weights, scores)
+        np.testing.assert_allclose(found[0], expected.coef_, rtol=1e-7, atol=1e-9)
+        np.testing.assert_allclose(found[1], expected.intercept_, rtol=1e-7)
+        np.testing.assert_allclose(found[2], expected.score(masks, scores, sample_weight=weights), rtol=1e-7)
+
+    def test_operator_is_one_matrix_for_all_scores(self):
+        masks, scores = masks_and_scores()
+        weights = lime.kernel(masks, 0.25)
+        operator = lime.ridge_operator(masks, weights, 1.0)
+        assert operator.shape == (9, 60)
+        for values in (scores, scores**2, np.sin(scores)):
+            expected = Ridge(alpha=1.0).fit(masks, values, sample_weight=weights).coef_
+            np.testing.assert_allclose(operator @ values, expected, rtol=1e-7, atol=1e-9)
+
+    def test_more_segments_than_masks_can_be_solved(self):
+        masks, scores = masks_and_scores(rows=10, count=40)
+        weights = lime.kernel(masks, 0.25)
+        expected = Ridge(alpha=1.0).fit(masks, scores, sample_weight=weights).coef_
+        np.testing.assert_allclose(lime.ridge_operator(masks, weights, 1.0) @ scores, expected, rtol=1e-6, atol=1e-9)
+
+    def test_kernel_is_of_the_cosine_distance_to_the_whole_image(self):
+        masks, _ = masks_and_scores()
+        masks[1] = False
+        distance = pairwise_distances(masks.astype(float), np.ones((1, 9)), metric="cosine")[:, 0]
+        for width in (0.1, 0.25, 2.0):
+            np.testing.assert_allclose(lime.kernel(masks, width), np.exp(-(distance**2) / width**2 / 2), rtol=1e-12)
+
+    def test_r2_with_a_pencil(self):
+        # Two masks, weights 1: mean 2, prediction 1 and 2 of scores 1 and 3 after shrinking the slope from 2 to 1.
+        masks, scores = np.array([[0], [1]], bool), np.array([1.0, 3.0])
+        operator = lime.ridge_operator(masks, np.ones(2), 0.5)
+        coefficients, intercept, r2 = lime.fit(masks, operator, np.ones(2), scores)
+        np.testing.assert_allclose(coefficients, [1])
+        np.testing.assert_allclose([intercept, r2], [1.5, 0.75])
+
+
+def test_coefficients_and_r2_are_those_of_the_lime_package(network, images):
+    require_module("lime")
+    from lime.lime_image import LimeImageExplainer
+
+    samples = kx.Samples(images, targets=[0, 1, 2, 0])
+    score = kx.scores.Probability()
+    ours = kx.LIME(num_samples=120, segments=lambda image: CELLS, score=score)(network, samples)
+
+    class OurMasks(np.random.RandomState):
+        def randint(self, low, high=None, size=None):
+            return self.masks.astype(int).ravel() if size == self.masks.size else super().randint(low, high, size)
+
+    for i, image in enumerate(images):
+        masks = OurMasks(0)
+        masks.masks = ours.details["masks"][i]
+        target, segments = int(ours.targets[i]), ours.details["segments"][i]
+        theirs = LimeImageExplainer(feature_selection="none", random_state=masks).explain_instance(
+            image,
+            lambda batch: network.predict_on_batch(batch).astype(np.float64),
+            labels=(target,),
+            top_labels=None,
+            num_samples=120,
+            segmentation_fn=lambda _, segments=segments: segments,
+        )
+        expected = np.zeros(segments.max() + 1)
+        for segment, coefficient in theirs.local_exp[target]:
+            expected[segment] = coefficient
+        assert np.abs(expected).max() > 1e-4
+        np.testing.assert_allclose(ours.details["coefficients"][i], expected, atol=1e-5 * np.abs(expected).max())
+        np.testing.assert_allclose(ours.details["intercepts"][i], theirs.intercept[target], rtol=1e-5)
+        np.testing.assert_allclose(ours.details["r2"][i], theirs.score, atol=1e-5)
+
+
+class TestSeeding:
+    def test_permuting_the_samples_permutes_the_maps_exactly(self, network, images):
+        order = [2, 0, 3, 1]
+        explainer = kx.LIME(num_samples=40)
+        found = explainer(network, kx.Samples(images, targets=[0, 1, 2, 0]))
+        permuted = explainer(network, kx.Samples(images[order], targets=np.array([0, 1, 2, 0])[order]))
+        for i, j in enumerate(order):
+            np.testing.assert_array_equal(permuted.details["masks"][i], found.details["masks"][j])
+        np.testing.assert_array_equal(permuted.maps, found.maps[order])
+
+    def test_a_duplicate_gets_the_same_masks_and_map(self, network, images):
+        found = kx.LIME(num_samples=40)(network, images[[0, 1, 0]], targets=[1, 1, 1])
+        np.testing.assert_array_equal(found.details["masks"][2], found.details["masks"][0])
+        np.testing.assert_array_equal(found.maps[2], found.maps[0])
+        assert not np.array_equal(found.details["masks"][1], found.details["masks"][0])
+
+    def test_samples_beside_it_change_nothing(self, network, images):
+        explainer = kx.LIME(num_samples=40)
+        alone = explainer(network, images[2:3], targets=[1])
+        among = explainer(network, images, targets=[1] * 4)
+        np.testing.assert_allclose(alone.maps[0], among.maps[2], atol=1e-6)
+
+    def test_the_seed_decides(self, network, images):
+        masks = [kx.LIME(num_samples=40, seed=seed).prepare(kx.Samples(images)).masks[0] for seed in (0, 0, 1)]
+        np.testing.assert_array_equal(masks[0], masks[1])
+        assert not np.array_equal(masks[0], masks[2])
+
+    def test_masks_show_half_and_the_first_shows_all(self):
+        masks = lime.random_masks(4000, 10, np.random.default_rng(0))
+        assert masks[0].all()
+        # 4,000 tosses: four standard deviations are 0.032.
+        np.testing.assert_allclose(masks[1:].mean(axis=0), 0.5, atol=0.032)
+
+    def test_a_design_of_ones_own_is_asked_per_sample(self, network, images):
+        asked = []
+
+        def one_at_a_time(num_samples, num_segments, generator):
+            asked.append((num_samples, num_segments))
+            return np.arange(num_segments) != np.arange(num_samples)[:, None] - 1
+
+        found = kx.LIME(num_samples=13, segments=lambda image: CELLS, design=one_at_a_time)(network, images)
+        assert asked == [(13, 12)] * 4
+        np.testing.assert_array_equal(found.details["masks"][0].sum(axis=1), [12] + [11] * 12)
+
+
+class TestHiding:
+    def hidden(self, images, segments, how, shown):
+        filled = lime.fill(images, segments, how)
+        tables = {"segments": segments[..., None], "fill": filled}
+        return ops.convert_to_numpy(lime.hide(images, shown, tables)), filled
+
+    def test_hide_is_a_loop_over_pixels(self, images):
+        segments = np.stack([CELLS, CELLS[::-1], CELLS[:, ::-1], np.roll(CELLS, 3)]).astype(np.int32)
+        shown = np.random.default_rng(2).integers(0, 2, (4, 12)).astype(bool)
+        found, filled = self.hidden(images, segments, 0.5, shown)
+        for i, y, x in np.ndindex(4, *SIZE):
+            expected = images[i, y, x] if shown[i, segments[i, y, x]] else filled[i, y, x]
+            np.testing.assert_array_equal(found[i, y, x], expected)
+
+    def test_hide_in_channels_first(self, images):
+        shown = np.random.default_rng(2).integers(0, 2, (4, 12)).astype(bool)
+        segments = np.broadcast_to(CELLS, (4, *SIZE)).astype(np.int32)
+        expected, filled = self.hidden(images, segments, "mean", shown)
+        tables = {"segments": segments[:, None], "fill": np.moveaxis(filled, -1, 1)}
+        found = ops.convert_to_numpy(lime.hide(np.moveaxis(images, -1, 1), shown, tables))
+        np.testing.assert_array_equal(np.moveaxis(found, 1, -1), expected)
+
+    def test_mean_fill(self, images):
+        segments = np.stack([CELLS, CELLS.T.reshape(SIZE), CELLS, CELLS])
+        filled = lime.fill(images, segments, "mean")
+        for i in range(4):
+            for segment in range(12):
+                inside = segments[i] == segment
+                expected = np.broadcast_to(images[i][inside].mean(axis=0), (inside.sum(), 3))
+                np.testing.assert_allclose(filled[i][inside], expected, atol=1e-6)
+
+    def test_number_fill(self, images):
+        filled = lime.fill(images, CELLS[None], -1.5)
+        assert filled.dtype == images.dtype
+        assert (filled == -1.5).all()
+
+    def test_blur_fill_is_a_gaussian_of_an_eighth_of_the_shorter_side(self, images):
+        # σ = 8 / 8 = 1 pixel, cut off at 4 σ, the border repeated.
+        bell = np.exp(-(np.arange(-4, 5) ** 2) / 2)
+        bell /= bell.sum()
+        padded = np.pad(images, ((0, 0), (4, 4), (4, 4), (0, 0)), mode="edge")
+        expected = np.zeros_like(images)
+        for dy, dx in np.ndindex(9, 9):
+            expected += bell[dy] * bell[dx] * padded[:, dy : dy + SIZE[0], dx : dx + SIZE[1]]
+        np.testing.assert_allclose(lime.fill(images, np.zeros((4, *SIZE), int), "blur"), expected, atol=1e-6)
+
+    def test_fill_keeps_the_type_of_whole_numbers(self):
+        image = np.arange(16, dtype=np.uint8).reshape(1, 4, 4, 1)
+        filled = lime.fill(image, np.arange(4)[None, :, None].repeat(4, axis=2), "mean")
+        assert filled.dtype == np.uint8
+        np.testing.assert_array_equal(filled[0, :, 0, 0], [1, 5, 9, 13])  # 1.5, 5.5, … cut off, as NumPy casts
+
+    @pytest.mark.parametrize("channels", [1, 3, 7])
+    def test_any_number_of_channels(self, channels):
+        model = keras.Sequential(
+            [keras.Input((8, 8, channels)), layers.Flatten(), layers.Dense(2, kernel_initializer="ones")]
+        )
+        images = np.random.default_rng(0).normal(size=(2, 8, 8, channels)).astype(np.float32)
+        cells = grid((8, 8), 16)
+        found = kx.LIME(num_samples=100, segments="grid", fill=0, ridge=1e-6)(model, images, targets=[1, 1])
+        for i in range(2):
+            expected = [images[i][cells == s].sum() for s in range(16)]
+            np.testing.assert_allclose(found.details["coefficients"][i], expected, atol=1e-3)
+
+
+def test_a_plan_is_made_once_and_serves_every_model(images):
+    calls = []
+
+    def cells(image):
+        calls.append(1)
+        return CELLS
+
+    explainer = kx.LIME(num_samples=300, segments=cells, fill=0, ridge=1e-6)
+    samples = kx.Samples(images, targets=[1] * 4)
+    plan = explainer.prepare(samples)
+    contributions = np.random.default_rng(3).normal(size=12)
+    model = additive(CELLS, contributions)
+    for factor in (1.0, -2.0):
+        model.layers[-1].set_weights(additive(CELLS, factor * contributions).get_weights())
+        (found,) = explain(model, [explainer], samples, [plan])
+        assert found.details["masks"] is plan.masks
+        assert found.details["segments"] is plan.segments
+        expected = factor * contributions * means_of_segments(images[0], CELLS)
+        np.testing.assert_allclose(found.details["coefficients"][0], expected, atol=1e-4)
+    assert len(calls) == len(images)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"num_samples": 1}, "num_samples must be an int of at least 2.*it is 1"),
+        ({"num_samples": 2.5}, "num_samples must be an int"),
+        ({"fill": "grey"}, 'fill must be "mean", "blur" or a finite number; it is \'grey\''),
+        ({"fill": np.nan}, "fill must be .* finite number; it is nan"),
+        ({"kernel_width": 0}, "kernel_width must be above 0; it is 0"),
+        ({"ridge": -1}, "ridge must be above 0; it is -1"),
+        ({"design": "sobol"}, "design must be \"random\" or a callable.*'sobol'"),
+    ],
+)
+def test_arguments_out_of_range_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        kx.LIME(**arguments)
+
+
+@pytest.mark.parametrize("masks", [np.ones((3, 12)), np.full((10, 12), 0.5)])
+def test_masks_of_a_wrong_shape_or_value_are_refused(images, masks):
+    explainer = kx.LIME(num_samples=10, segments=lambda image: CELLS, design=lambda *arguments: masks)
+    with pytest.raises(ValueError, match=r"design must return bool masks of shape \(10, 12\); it returned shape"):
+        explainer.prepare(kx.Samples(images))
