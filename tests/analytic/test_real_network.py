@@ -122,14 +122,11 @@ def test_nested_frozen_backbone_gives_the_maps_of_the_flat_network(samples, grad
     assert largest_difference(nested.maps, grad_cam.maps) < 1e-4
 
 
-def test_most_positive_segments_of_lime_lie_on_the_object(network):
-    chosen = (PHOTOGRAPHS[1], PHOTOGRAPHS[2])
-    explanation = kx.LIME(num_samples=100)(network, samples_of(chosen))
-    for index, photograph in enumerate(chosen):
-        segments = explanation.details["segments"][index]
-        strongest_last = np.argsort(explanation.details["coefficients"][index])
-        assert concentration(np.isin(segments, strongest_last[-5:]), photograph.box) > 2
-        assert photograph.box.mask()[segments == strongest_last[-1]].mean() > 0.9
+def test_most_positive_segments_of_lime_lie_on_the_cat(network):
+    cat = PHOTOGRAPHS[2]
+    explanation = kx.LIME(num_samples=100)(network, samples_of([cat]))
+    strongest = np.argsort(explanation.details["coefficients"][0])[-5:]
+    assert concentration(np.isin(explanation.details["segments"][0], strongest), cat.box) > 3
 
 
 def test_weights_that_name_a_class_are_refused(tmp_path):
