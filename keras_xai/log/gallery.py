@@ -97,7 +97,7 @@ class Gallery:
 
     def _raise_peaks(self, method: str, explanation: Any) -> None:
         self._signed[method] = bool(explanation.signed)
-        self._raise((method,), np.abs(explanation.maps).max(axis=(1, 2)))
+        self._raise((method,), np.abs(explanation.raw).max(axis=(1, 2)))
         for layer, maps in explanation.details.get("feature_maps", {}).items():
             self._raise((method, layer), np.abs(maps).max(axis=(0, 1, 2)))
 

@@ -103,7 +103,8 @@ def epoch_record(
             blob, places = pack_maps(_finite_maps(explanation), resolution, offset=len(packed))
             packed += blob
         fits = explanation.details.get("r2")
-        per_sample = {name: values for name, values in measures.get(method, {}).items() if np.ndim(values)}
+        own = measures.get(method, {})
+        per_sample = {name: values for name, values in own.items() if np.ndim(values) and name != "r2"}
         for index, place in enumerate(places):
             of_sample = {name: _brief(values[index]) for name, values in per_sample.items()}
             fit = None if fits is None else _brief(fits[index])
