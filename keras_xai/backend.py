@@ -231,6 +231,12 @@ def preserved_random_states() -> Iterator[None]:
     python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
     states.append(lambda: random.setstate(python_state))
     states.append(lambda: np.random.set_state(numpy_state))  # noqa: NPY002
+    states.append(_kept_keras_state())
+    if name() == "tensorflow":
+        generator = _tensorflow_seeds()
+        if generator is not None:
+            tensorflow_state = generator.getstate()
+            states.append(lambda: generator.setstate(tensorflow_state))
     torch = sys.modules.get("torch")
     if torch is not None:
         torch_state = torch.get_rng_state()
@@ -248,20 +254,46 @@ def preserved_random_states() -> Iterator[None]:
 def random_states() -> dict[str, Any]:
     """The global random states of Python, NumPy, Keras and the framework, as tuples and bytes that can be compared."""
     import keras
-    from keras.src.backend.common import global_state
 
     kind, keys, *rest = np.random.get_state()  # noqa: NPY002
     states = {"Python's random state": random.getstate(), "NumPy's random state": (kind, keys.tobytes(), *rest)}
-    generator = global_state.get_global_attribute("global_seed_generator")
+    generator = _keras_generator()
     if generator is not None:
         states["Keras's random state"] = keras.ops.convert_to_numpy(generator.state.value).tobytes()
     if name() == "tensorflow":
-        from tensorflow.python.eager import context
-
-        seeds = getattr(context.context(), "_rng", None)
+        seeds = _tensorflow_seeds()
         states["TensorFlow's random state"] = seeds and seeds.getstate()
     if name() == "torch":
         import torch
 
         states["torch's random state"] = torch.get_rng_state().numpy().tobytes()
     return states
+
+
+def _kept_keras_state() -> Callable[[], None]:
+    """Puts the generator behind `keras.random` back; one that was made meanwhile is forgotten."""
+    import keras
+    from keras.src.backend.common import global_state
+
+    generator = _keras_generator()
+    state = None if generator is None else np.array(keras.ops.convert_to_numpy(generator.state.value))
+
+    def restore():
+        global_state.set_global_attribute("global_seed_generator", generator)
+        if generator is not None and not np.array_equal(keras.ops.convert_to_numpy(generator.state.value), state):
+            generator.state.assign(state)
+
+    return restore
+
+
+def _keras_generator() -> Any:
+    from keras.src.backend.common import global_state
+
+    return global_state.get_global_attribute("global_seed_generator")
+
+
+def _tensorflow_seeds() -> random.Random | None:
+    """What gives TensorFlow's operations their seeds after `tf.random.set_seed`."""
+    from tensorflow.python.eager import context
+
+    return getattr(context.context(), "_rng", None)

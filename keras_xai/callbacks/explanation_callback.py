@@ -126,14 +126,16 @@ class ExplanationCallback(keras.callbacks.Callback):
         optimizer = getattr(self.model, "optimizer", None)
         untrained = epoch == 0 and (optimizer is None or int(optimizer.iterations) == 0)
         if untrained and self.model.built:
-            explanations = self._explain(epoch)
+            with backend.preserved_random_states():
+                explanations = self._explain(epoch)
             if explanations and self._log is not None:
                 self._log.baseline(explanations)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         if (epoch + 1) % self.every == 0 and self._active and self._affordable(epoch):
-            explanations = self._explain(epoch)
-            self.measures = {method: self._measure(method, explanations[method], epoch) for method in explanations}
+            with backend.preserved_random_states():
+                explanations = self._explain(epoch)
+                self.measures = {method: self._measure(method, explanations[method], epoch) for method in explanations}
             self.explanations = explanations
             self._scalars |= self._means()
             if explanations and self._log is not None:
@@ -154,8 +156,7 @@ class ExplanationCallback(keras.callbacks.Callback):
         for method, explainer in self._active.items():
             if method not in self._plans:
                 try:
-                    with backend.preserved_random_states():
-                        self._plans[method] = explainer.prepare(self.samples)
+                    self._plans[method] = explainer.prepare(self.samples)
                 except Exception as error:
                     failed[method] = error
         ready = [method for method in self._active if method not in failed]

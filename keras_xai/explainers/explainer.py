@@ -85,7 +85,8 @@ class Explainer:
             samples = Samples(samples, targets=targets)
         elif targets is not None:
             raise ValueError("targets belong to the samples here: keras_xai.Samples(x, targets=...).")
-        (outcome,) = explain(model, [self], samples, [self.prepare(samples)])
+        with backend.preserved_random_states():
+            (outcome,) = explain(model, [self], samples, [self.prepare(samples)])
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
