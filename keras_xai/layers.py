@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import difflib
 import functools
+import math
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from keras_xai import backend
+from keras_xai.receptive_field import Window, joined, window_after
 
 # What merely moves or thins out the evidence of the layer before it.
 _PASSES_EVIDENCE_ON = ("pool", "dropout", "zeropadding", "cropping", "identity", "reshape", "permute")
@@ -26,8 +28,8 @@ class Call:
         shape: of the output without the batch axis; rank 3 as (height, width, channels) in either data format.
         dtype: of the output.
         channels_first: True where the tensor itself is (batch, channels, height, width).
-        receptive_field: (height, width) in input pixels of what one output cell looks at; an upper bound at the image's
-            size where the path cannot be followed.
+        windows: which pixels each cell of the output looks at, along height and width; more than it does where the path
+            cannot be followed.
         learned: True when a kernel (a weight of rank 2 or more) has been applied up to here.
     """
 
@@ -37,13 +39,18 @@ class Call:
     shape: tuple[int, ...]
     dtype: str
     channels_first: bool
-    receptive_field: tuple[int, int]
+    windows: tuple[Window, Window]
     learned: bool
 
     @property
     def is_spatial(self) -> bool:
         """True for a map: (height, width, channels) with more than one cell."""
         return len(self.shape) == 3 and None not in self.shape and self.shape[0] * self.shape[1] > 1
+
+    @property
+    def receptive_field(self) -> tuple[int, int]:
+        """(height, width) in pixels of what one cell looks at, padding around the image included."""
+        return math.ceil(self.windows[0].size), math.ceil(self.windows[1].size)
 
     @property
     def passes_evidence_on(self) -> bool:
@@ -80,7 +87,9 @@ class Head:
 class _Trace:
     """What a forward pass left behind, by identity of its tensors."""
 
+    images: set[int] = field(default_factory=set)
     calls: list[Call] = field(default_factory=list)
+    makers: dict[int, Call] = field(default_factory=dict)
     inputs: list[tuple[int, ...]] = field(default_factory=list)
     outputs: list[int] = field(default_factory=list)
     alive: list[Any] = field(default_factory=list)  # keeps identities unique until the trace has been read
@@ -109,9 +118,16 @@ class Topology:
             for path, operation in self._operations.items():
                 for attribute in _call_attributes(operation):
                     undo.enter_context(_replaced(operation, attribute, self._recorder(trace, path, operation)))
-            backend.trace(lambda tensors: self._finish(trace, run(model, tensors), model), inputs)
+            backend.trace(lambda tensors: self._finish(trace, self._run(trace, model, tensors), model), inputs)
         del self._operations
         self.calls = tuple(trace.calls)
+
+    @staticmethod
+    def _run(trace: _Trace, model: Any, inputs: Any) -> Any:
+        import keras
+
+        trace.images = set(map(id, keras.tree.flatten(inputs)))
+        return run(model, inputs)
 
     def _recorder(self, trace: _Trace, path: str, operation: Any) -> Callable:
         import keras
@@ -143,10 +159,11 @@ class Topology:
                 shape=shape,
                 dtype=keras.backend.standardize_dtype(output.dtype),
                 channels_first=channels_first,
-                receptive_field=self._receptive_field(trace, operation, sources),
+                windows=self._windows(trace, operation, path, sources, output, shape),
                 learned=_has_kernel(operation) or any(call.learned for call in trace.calls),
             )
         )
+        trace.makers.setdefault(id(output), trace.calls[-1])
         trace.inputs.append(tuple(map(id, sources)))
         trace.outputs.append(id(output))
         trace.alive += [output, *sources]
@@ -159,23 +176,33 @@ class Topology:
         spatial = [call for call in trace.calls if len(call.shape) == 3]
         return spatial[-1].channels_first if spatial else self._channels_first
 
-    def _receptive_field(self, trace: _Trace, operation: Any, sources: list) -> tuple[int, int]:
-        """Kernel sizes in input pixels summed along the path; of unknown sources, the largest field so far."""
-        fields, cells = [(1, 1)], [self._size]
+    def _windows(
+        self, trace: _Trace, operation: Any, path: str, sources: list, output: Any, shape: tuple
+    ) -> tuple[Window, Window]:
+        """What an output's cells look at; where a path is not seen, the widest of all so far stands for it."""
+        whole = Window(self._size[0], 0), Window(self._size[1], 0)
+        if len(shape) != 3 or None in shape:
+            return whole
+        if id(output) in trace.makers:
+            return trace.makers[id(output)].windows
+        widest = max(filter(lambda call: call.is_spatial, trace.calls), key=lambda c: c.receptive_field, default=None)
+        if widest is not None and any(call.path.startswith(f"{path}/") for call in trace.calls):
+            return widest.windows
+        seen = []
         for source in map(id, sources):
-            known = [call for call, output in zip(trace.calls, trace.outputs, strict=True) if output == source]
-            for call in known[-1:] or trace.calls:
-                if call.is_spatial:
-                    fields.append(call.receptive_field)
-                    cells.append(call.shape[:2])
-        kernel = _pair(getattr(operation, "kernel_size", None) or getattr(operation, "pool_size", None) or 1)
-        dilation = _pair(getattr(operation, "dilation_rate", None) or 1)
-        result = []
-        for axis in (0, 1):
-            pixels_per_cell = self._size[axis] / min(cell[axis] for cell in cells)
-            grown = max(f[axis] for f in fields) + (kernel[axis] - 1) * dilation[axis] * pixels_per_cell
-            result.append(int(min(round(grown), self._size[axis])))
-        return result[0], result[1]
+            call = trace.makers.get(source, None if source in trace.images else widest)
+            if call is None:
+                seen.append((self._size, (Window(), Window())))
+            elif call.is_spatial:
+                seen.append((call.shape[:2], call.windows))
+        if not seen:  # made of numbers that belong to no place
+            return whole
+        cells = max(cells for cells, _ in seen)
+        rows, columns = (joined([windows[axis] for count, windows in seen if count == cells]) for axis in (0, 1))
+        return (
+            window_after(operation, 0, rows, cells[0], shape[0]),
+            window_after(operation, 1, columns, cells[1], shape[1]),
+        )
 
     def _finish(self, trace: _Trace, outputs: Any, model: Any) -> None:
         import keras

@@ -139,9 +139,7 @@ def drivers(
 
 def crop(place: int, call: Call, size: tuple[int, int]) -> tuple[int, int, int, int]:
     """The receptive field of one cell as (top, left, height, width) in image pixels, moved inside the image."""
-    cells = divmod(place, call.shape[1])
-    corners = []
-    for cell, count, field, pixels in zip(cells, call.shape[:2], call.receptive_field, size, strict=True):
-        centre = (cell + 0.5) * pixels / count
-        corners.append(int(np.clip(round(centre - field / 2), 0, pixels - field)))
-    return corners[0], corners[1], *call.receptive_field
+    row, column = divmod(place, call.shape[1])
+    top, height = call.windows[0].pixels(row, size[0])
+    left, width = call.windows[1].pixels(column, size[1])
+    return top, left, height, width
