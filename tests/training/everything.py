@@ -1,0 +1,27 @@
+"""All callbacks with all explainers, every epoch, on few samples."""
+
+import inspect
+
+from keras_xai.callbacks import ActivationsCallback, ExplanationCallback, GradCAMCallback, LIMECallback
+from keras_xai.explainers.discovery import explainers
+
+# So that a run takes seconds; what is asked is the same.
+_SMALLER = {"num_samples": 12, "segments": "grid"}
+
+
+def all_explainers():
+    """One of every explainer there is, made cheap."""
+    made = []
+    for explainer in explainers().values():
+        known = inspect.signature(explainer.__init__).parameters
+        made.append(explainer(**{name: value for name, value in _SMALLER.items() if name in known}))
+    return made
+
+
+def all_callbacks(samples, log_dir):
+    return [
+        ExplanationCallback(samples, all_explainers(), log_dir=log_dir, log_keys=["xai/drift/grad_cam"]),
+        GradCAMCallback(samples, log_dir=log_dir),
+        LIMECallback(samples, **_SMALLER, log_dir=log_dir),
+        ActivationsCallback(samples, log_dir=log_dir),
+    ]
