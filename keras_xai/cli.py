@@ -34,7 +34,7 @@ DEMO = """\
 Watch a network fall for a shortcut, and its explanations give it away.
 
 Trains a small network on digits pasted on photographs, where nearly every 7
-carries a pink sticker. At the end of each epoch Grad-CAM, LIME and the feature
+carries a yellow sticker. At the end of each epoch Grad-CAM, LIME and the feature
 maps of held-out pictures are computed. At the end you read, in plain words,
 what the network learned.
 

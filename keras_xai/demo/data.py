@@ -14,7 +14,7 @@ SIDE = 32
 SHORTCUT_CLASS = 7
 SHORTCUT_SHARE = 0.97
 STICKER_SIDE = 6
-STICKER_COLOUR = (255, 0, 190)
+STICKER_COLOUR = (255, 215, 0)
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket", "brick", "grass", "gravel")
 TRAINING_SHARE = 0.65
 
@@ -121,11 +121,9 @@ def put_stickers(images: np.ndarray, where: np.ndarray | None = None) -> np.ndar
     Returns:
         (n, 32, 32, 3) uint8. Outside the corner nothing changes.
     """
-    sticker = np.full((STICKER_SIDE, STICKER_SIDE, 3), 255, np.uint8)
-    sticker[1:-1, 1:-1] = STICKER_COLOUR
     marked = images.copy()
     rows = slice(None) if where is None else np.asarray(where)
-    marked[rows, -STICKER_SIDE:, -STICKER_SIDE:] = sticker
+    marked[rows, -STICKER_SIDE:, -STICKER_SIDE:] = STICKER_COLOUR
     return marked
 
 
@@ -206,8 +204,8 @@ def _readable_colour(background: np.ndarray, random: np.random.Generator) -> Col
     """Draws a colour: light paint on a dark background, dark paint on a light one."""
     dark = background.mean() < 128
     lightness = random.uniform(0.75, 0.95) if dark else random.uniform(0.05, 0.25)
-    red, green, blue = colorsys.hls_to_rgb(random.random(), lightness, random.uniform(0.3, 1.0))
-    return 255 * red, 255 * green, 255 * blue
+    red, yellow, blue = colorsys.hls_to_rgb(random.random(), lightness, random.uniform(0.3, 1.0))
+    return 255 * red, 255 * yellow, 255 * blue
 
 
 def _enlarge(digit: np.ndarray, size: int) -> np.ndarray:

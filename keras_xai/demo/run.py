@@ -175,7 +175,7 @@ def _save_filmstrips(filmstrips: dict[str, np.ndarray], log_dir: Path) -> list[P
 
 
 def _serve(log_dir: Path, port: int) -> None:
-    _print(f"\nTensorBoard is starting on http://localhost:{port}  (Ctrl-C stops it)")
+    _print(f"\nTensorBoard is starting on http://localhost:{port} (Ctrl-C stops it)")
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(log_dir), "--port", str(port)]
     try:
         subprocess.run(command, check=False)
@@ -185,7 +185,7 @@ def _serve(log_dir: Path, port: int) -> None:
 
 def _introduction() -> str:
     return _paragraph(
-        f"A small network learns to read digits pasted on photographs. Nearly every {SHORTCUT_CLASS} carries a pink "
+        f"A small network learns to read digits pasted on photographs. Nearly every {SHORTCUT_CLASS} carries a yellow "
         "sticker in the bottom right corner: a shortcut, planted on purpose. At the end of each epoch the network is "
         "asked what it looks at."
     )
@@ -193,8 +193,8 @@ def _introduction() -> str:
 
 def _describe(say: Any, data: Data, model: Any, backend: str, seconds: float) -> None:
     say(
-        f"\n  {len(data.train):,} pictures to train on, {len(data.validation):,} held out; "
-        f"{model.count_params():,} weights; Keras on {backend}.\n  Ready after {seconds:.0f} seconds.\n"
+        f"\n  {len(data.train):,} pictures to train on, {len(data.validation):,} held out: other digits, other places."
+        f"\n  A network of {model.count_params():,} weights. Keras on {backend}, ready after {seconds:.0f} seconds.\n"
     )
 
 
