@@ -14,6 +14,7 @@ from sklearn.datasets import load_sample_images
 from keras_xai import render
 from keras_xai.render.cells import cell_shape, fit, nearest
 from keras_xai.render.colour import BLANK, DIVERGING, SEQUENTIAL
+from keras_xai.render.overlay import muted
 from keras_xai.render.page import ALARM, INK, PAPER, hatched
 from keras_xai.render.scale_bar import Scale
 from keras_xai.render.text import drawable, number, shorten, text_width
@@ -57,6 +58,10 @@ def the_place(page, picture):
 
 def num_pixels(page, ink):
     return int((page == ink).all(-1).sum())
+
+
+def rgb(images):
+    return np.broadcast_to(images, (*images.shape[:3], 3))
 
 
 class TestColour:
@@ -246,12 +251,19 @@ class TestCells:
         assert set(nearest(RANDOM.choice([3, 50], (1, 99, 99)), (40, 40)).ravel()) == {3, 50}
 
 
+class TestMuted:
+    def test_is_grey_between_80_and_220(self):
+        colours = np.array([[0, 0, 0], [255, 255, 255], [255, 0, 0], [0, 0, 255]], np.uint8)[None, None]
+        grey = [80, 220, round(80 + 0.299 * 140), round(80 + 0.114 * 140)]
+        np.testing.assert_array_equal(muted(colours)[0, 0], np.repeat(np.array(grey)[:, None], 3, 1))
+
+
 class TestMontage:
     def test_shows_image_overlay_and_map_side_by_side(self):
         images, maps = random_images(), random_maps(2, 28, 28)
         vmax = np.array([1.0, 2.0])
         page = render.montage(images, maps, ["a", "b"], vmax, signed=True, alpha=0.4)
-        overlays = render.overlay(images, maps, 0.4, vmax=vmax, signed=True)
+        overlays = render.overlay(muted(rgb(images)), maps, 0.4, vmax=vmax, signed=True)
         tints = render.colour(maps, 0.0, vmax[:, None, None], signed=True)
         rows = [[the_place(page, big) for big in fit(cells, (112, 112))] for cells in (images, overlays, tints)]
         tops, lefts = np.moveaxis(rows, -1, 0)
@@ -315,7 +327,9 @@ class TestMontage:
     def test_an_invalid_sample_is_its_image_beside_a_blank_map(self):
         images = random_images(2)
         page = render.montage(images, np.zeros((2, 28, 28)), ["x"] * 2, np.array([np.nan, 1.0]), signed=True)
-        assert len(places(page, fit(images, (112, 112))[0])) == 2
+        image = fit(images, (112, 112))[:1]
+        assert len(places(page, image[0])) == 1
+        assert len(places(page, muted(rgb(image))[0])) == 1
         the_place(page, np.full((112, 112, 3), BLANK, np.uint8))
 
     @pytest.mark.parametrize("axis", [1, 2])
@@ -324,12 +338,13 @@ class TestMontage:
         segments = np.moveaxis(np.repeat([0, 7], 14).reshape(1, 28, 1) * np.ones((1, 1, 28), int), 1, axis)
         plain = render.montage(images, np.zeros((1, 28, 28)), ["x"], 1.0)
         lined = render.montage(images, np.zeros((1, 28, 28)), ["x"], 1.0, segments=segments)
-        corner = places(plain, np.full((112, 112, 3), 10, np.uint8))[1]
+        grey = round(80 + 10 * 140 / 255)
+        corner = the_place(plain, np.full((112, 112, 3), grey, np.uint8))
         line = np.argwhere((plain != lined).any(-1)) - corner
         assert line[:, 2 - axis].tolist() == list(range(112))
         # The last pixel of the first segment; each of the image's pixels is four of the page's.
         assert set(line[:, axis - 1]) == {14 * 4 - 1}
-        assert lined[tuple(line[0] + corner)].tolist() == [round(0.3 * 10 + 0.7 * 255)] * 3
+        assert lined[tuple(line[0] + corner)].tolist() == [round(0.3 * grey + 0.7 * 255)] * 3
 
     def test_sixteen_photographs_take_less_than_a_megabyte(self):
         images = photographs(16, 224)
@@ -379,7 +394,9 @@ class TestFilmstrip:
         page = self.strip(signed=True, alpha=0.4)
         corners = []
         for sample, vmax in enumerate((1.0, 2.0)):
-            overlays = render.overlay(self.images[[sample] * 3], self.maps[sample], 0.4, vmax=vmax, signed=True)
+            overlays = render.overlay(
+                muted(rgb(self.images[[sample] * 3])), self.maps[sample], 0.4, vmax=vmax, signed=True
+            )
             cells = fit(np.concatenate([self.images[[sample]], overlays]), (112, 112))
             corners.append([the_place(page, cell) for index, cell in enumerate(cells) if (sample, index) != (0, 2)])
         first, second = (np.array(one) for one in corners)
@@ -403,7 +420,9 @@ class TestFilmstrip:
     def test_photographs_are_reduced(self):
         images = random_images(1, 512, 512)
         page = render.filmstrip(images, np.zeros((1, 2, 512, 512)), ["a", "b"], ["x"], 1.0)
-        assert len(places(page, fit(images, (144, 144))[0])) == 3
+        image = fit(images, (144, 144))
+        assert len(places(page, image[0])) == 1
+        assert len(places(page, muted(rgb(image))[0])) == 2
 
     def test_wrong_predictions_are_red(self):
         captions = [["7 -> 3  0.83"] * 3] * 2
@@ -420,7 +439,7 @@ class TestFilmstrip:
         assert (changed[:, 1].min(), changed[:, 1].max()) == (left, left + 111)
 
     def overlays(self):
-        return render.overlay(self.images[[1] * 3], self.maps[1], 0.7, vmax=2.0)
+        return render.overlay(muted(rgb(self.images[[1] * 3])), self.maps[1], 0.9, vmax=2.0)
 
     def test_cell_captions_are_written_below_their_cell(self):
         captions = [[""] * 3, ["", "7 -> 3\n0.83", ""]]

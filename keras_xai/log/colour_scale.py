@@ -4,7 +4,7 @@ import numpy as np
 
 
 def colour_scale(peaks: np.ndarray) -> np.ndarray:
-    """Rounds the largest values seen so far up to 1, 2 or 5 times a power of ten.
+    """Rounds the largest values seen so far up to 1, 1.5, 2, 3, 5 or 7 times a power of ten.
 
     So rounded, the top of a scale changes a few times in a run instead of at each epoch, and pictures of neighbouring
     epochs can be compared by eye.
@@ -20,5 +20,5 @@ def colour_scale(peaks: np.ndarray) -> np.ndarray:
     safe = np.where(usable, peaks, 1.0)
     power = 10.0 ** np.floor(np.log10(safe))
     mantissa = safe / power * (1 - 1e-6)  # 0.2 in float32 is above 0.2, and is meant as 0.2
-    step = np.select([mantissa <= 1, mantissa <= 2, mantissa <= 5], [1.0, 2.0, 5.0], 10.0)
-    return np.where(usable, step * power, 0.0)
+    steps = np.array([1, 1.5, 2, 3, 5, 7, 10])
+    return np.where(usable, steps[np.searchsorted(steps, mantissa)] * power, 0.0)

@@ -7,7 +7,7 @@ import numpy as np
 from keras_xai.render.cells import cell_shape, fit
 from keras_xai.render.checks import as_maps, as_pictures, as_scales, check_strings
 from keras_xai.render.header import header, page_width
-from keras_xai.render.overlay import overlay
+from keras_xai.render.overlay import muted, overlay
 from keras_xai.render.page import ALARM, GAP, MARGIN, MUTED, Picture, Text, caption_lines, compose, hatched
 from keras_xai.render.scale_bar import Scale, upright_bar, upright_bar_width
 from keras_xai.render.text import SIZE, SMALL_SIZE, line_height, shorten, text_width
@@ -30,7 +30,7 @@ def filmstrip(
     cell_captions: Sequence[Sequence[str]] | None = None,
     cell_wrong: np.ndarray | None = None,
     vmin: float = 0.0,
-    alpha: float = 0.7,
+    alpha: float = 0.9,
 ) -> np.ndarray:
     """Show one row per sample and one column per epoch, all on the sample's one colour scale.
 
@@ -107,7 +107,7 @@ def _frames(
 ) -> list[np.ndarray]:
     """The cells of one row. One row at a time keeps the memory small however many samples there are."""
     shape = picture.shape[:2]
-    pictures = np.broadcast_to(picture, (len(maps), *picture.shape))
+    pictures = np.broadcast_to(muted(picture[None]), (len(maps), *picture.shape))
     overlays = overlay(pictures, fit(maps, shape), alpha, vmin, scale, signed)
     missing = np.isnan(maps).all(axis=(1, 2))
     return [hatched(*shape) if gone else pixels for gone, pixels in zip(missing, overlays, strict=True)]

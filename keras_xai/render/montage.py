@@ -10,7 +10,7 @@ from keras_xai.render.cells import cell_shape, fit, nearest
 from keras_xai.render.checks import as_labels, as_maps, as_pictures, as_scales, check_strings
 from keras_xai.render.colour import colour
 from keras_xai.render.header import header, page_width
-from keras_xai.render.overlay import overlay
+from keras_xai.render.overlay import muted, overlay
 from keras_xai.render.page import GAP, MARGIN, MUTED, Picture, Text, caption_lines, compose
 from keras_xai.render.scale_bar import Scale, upright_bar, upright_bar_width
 from keras_xai.render.text import SIZE, SMALL_SIZE, line_height, text_width
@@ -32,7 +32,7 @@ def montage(
     segments: np.ndarray | None = None,
     columns: int | None = None,
     vmin: float = 0.0,
-    alpha: float = 0.7,
+    alpha: float = 0.9,
 ) -> np.ndarray:
     """Show one row per sample: the image, the map over it, the map alone on its colour scale, the caption.
 
@@ -133,7 +133,7 @@ def _cells(
     """What stands under each of `HEADINGS`, at the size of a cell: uint8 `(3, n, height, width, 3)`."""
     cell = cell_shape(*pictures.shape[1:3])
     pictures, maps = fit(pictures, cell), fit(maps, cell)
-    overlays = overlay(pictures, maps, alpha, vmin, scales, signed)
+    overlays = overlay(muted(pictures), maps, alpha, vmin, scales, signed)
     if segments is not None:
         overlays = _with_borders(overlays, nearest(segments, cell))
     return np.stack([pictures, overlays, colour(maps, vmin, scales[:, None, None], signed)])

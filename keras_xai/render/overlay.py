@@ -48,6 +48,20 @@ def overlay(
     return np.rint(tint, out=tint).astype(np.uint8)
 
 
+def muted(pictures: np.ndarray) -> np.ndarray:
+    """Grey and low in contrast, so that every colour of a map laid over it stands out, on photographs too.
+
+    Args:
+        pictures: uint8 `(n, h, w, 3)`.
+
+    Returns:
+        uint8 `(n, h, w, 3)` within 80 to 220.
+    """
+    luminance = pictures @ np.array([0.299, 0.587, 0.114], np.float32)
+    grey = np.rint(80 + luminance * np.float32(140 / 255)).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=-1)
+
+
 def _share(maps: np.ndarray, scales: np.ndarray, vmin: float | None) -> np.ndarray:
     """`|value| / vmax` clipped to 0..1, float32; 0 where there is no value or no scale."""
     usable = np.isfinite(scales) & (scales > 0)
