@@ -141,7 +141,7 @@ class Contrast(Score):
             raise ValueError(f"Contrast(against={self.against}): the model has classes 0 to {outputs.shape[-1] - 1}.")
         else:
             other = outputs[:, self.against]
-        return pick(outputs, targets) - other
+        return ops.subtract(pick(outputs, targets), other)
 
 
 @dataclass(frozen=True)
