@@ -126,7 +126,7 @@ class Forward:
         def hook(call):
             def replace(output):
                 if call == self._at:
-                    changed = self._perturb(self._channels_last(output, call), row, tables)
+                    changed = self._perturb(ops.cast(self._channels_last(output, call), "float32"), row, tables)
                     changed = ops.transpose(changed, (0, 3, 1, 2)) if call.channels_first else changed
                     output = ops.cast(changed, output.dtype)
                 return look(call, output)

@@ -58,7 +58,7 @@ class Queries:
         perturb: `(values, row, tables) -> values` in `keras.ops`, makes the query from the original on the device. A
             module-level function or something that hashes by value, since it is part of what is compiled. Every argument
             comes with a leading batch axis: one entry per query. None asks about the samples as they are.
-        at: None perturbs the image; a layer perturbs what that layer puts out.
+        at: None perturbs the image, as the model eats it; a layer perturbs what that layer puts out, as float32.
         rows: nested arrays (n, r, …), given to `perturb` row by row. None: one unperturbed question per sample.
         tables: nested arrays (n, …) that the rows of one sample share: segments, fills, donors.
         accumulate: "stack" keeps an answer per row; "weighted_sum" sums what is observed over a sample's rows with
