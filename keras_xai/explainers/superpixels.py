@@ -16,7 +16,7 @@ def superpixels(images: np.ndarray, how: Any = "auto") -> np.ndarray:
 
     Args:
         images: (n, height, width, 1 or 3) uint8.
-        how: "auto" (SLIC with a number of segments that fits the image: 49 on 28×28, 64 from 32×32 on), "slic",
+        how: "auto" (SLIC with a number of segments that fits the image: about 49 on 28×28, 64 from 32×32 on), "slic",
             "quickshift", "felzenszwalb" (scikit-image's, with its defaults), "grid", a callable from one image
             (height, width, 1 or 3) to an int label map (height, width), or label maps (n, height, width) themselves.
 
@@ -71,8 +71,7 @@ def _count(shape: tuple[int, int]) -> int:
 def _slic(image: np.ndarray, **settings: Any) -> np.ndarray:
     from skimage.segmentation import slic
 
-    grey = image.shape[-1] == 1
-    return slic(image[..., 0] if grey else image, channel_axis=None if grey else -1, start_label=0, **settings)
+    return slic(_as_rgb(image), start_label=0, **settings)
 
 
 def _auto(image: np.ndarray) -> np.ndarray:
@@ -85,7 +84,12 @@ def _auto(image: np.ndarray) -> np.ndarray:
 def _quickshift(image: np.ndarray) -> np.ndarray:
     from skimage.segmentation import quickshift
 
-    return quickshift(np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image, rng=0)
+    return quickshift(_as_rgb(image), rng=0)
+
+
+def _as_rgb(image: np.ndarray) -> np.ndarray:
+    """Grey as colour: beside distances in pixels, colours count from 0 to 100, grey values from 0 to 1, which is nothing."""
+    return np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image
 
 
 def _felzenszwalb(image: np.ndarray) -> np.ndarray:
