@@ -253,13 +253,11 @@ def preserved_random_states() -> Iterator[None]:
 
 def random_states() -> dict[str, Any]:
     """The global random states of Python, NumPy, Keras and the framework, as tuples and bytes that can be compared."""
-    import keras
-
     kind, keys, *rest = np.random.get_state()  # noqa: NPY002
     states = {"Python's random state": random.getstate(), "NumPy's random state": (kind, keys.tobytes(), *rest)}
     generator = _keras_generator()
     if generator is not None:
-        states["Keras's random state"] = keras.ops.convert_to_numpy(generator.state.value).tobytes()
+        states["Keras's random state"] = _seed_of(generator).tobytes()
     if name() == "tensorflow":
         seeds = _tensorflow_seeds()
         states["TensorFlow's random state"] = seeds and seeds.getstate()
@@ -272,18 +270,24 @@ def random_states() -> dict[str, Any]:
 
 def _kept_keras_state() -> Callable[[], None]:
     """Puts the generator behind `keras.random` back; one that was made meanwhile is forgotten."""
-    import keras
     from keras.src.backend.common import global_state
 
     generator = _keras_generator()
-    state = None if generator is None else np.array(keras.ops.convert_to_numpy(generator.state.value))
+    seed = None if generator is None else _seed_of(generator)
 
     def restore():
         global_state.set_global_attribute("global_seed_generator", generator)
-        if generator is not None and not np.array_equal(keras.ops.convert_to_numpy(generator.state.value), state):
-            generator.state.assign(state)
+        if generator is not None and not np.array_equal(_seed_of(generator), seed):
+            generator.state.assign(seed)
 
     return restore
+
+
+def _seed_of(generator: Any) -> np.ndarray:
+    """A copy of a Keras seed generator's state."""
+    from keras import ops
+
+    return np.array(ops.convert_to_numpy(generator.state.value))
 
 
 def _keras_generator() -> Any:

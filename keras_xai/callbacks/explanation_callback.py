@@ -103,7 +103,7 @@ class ExplanationCallback(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         self.explanations, self.measures, self.filmstrips = {}, {}, {}
-        self._active = dict(self.explainers)
+        self._active, self._metrics = dict(self.explainers), self.metrics
         self._scalars = dict.fromkeys(self.log_keys, float("nan"))
         self._started = time.perf_counter()
         self._seconds: list[float] = []
@@ -180,12 +180,12 @@ class ExplanationCallback(keras.callbacks.Callback):
     def _measure(self, method: str, explanation: Explanation, epoch: int) -> dict[str, np.ndarray]:
         previous = self.explanations.get(method)
         try:
-            return per_epoch(explanation, previous, self.metrics)
+            return per_epoch(explanation, previous, self._metrics)
         except Exception as error:
             self._report(
-                f"A measure of {method!r} failed", error, epoch, "The metrics= of this callback are switched off"
+                f"A measure of {method!r} failed", error, epoch, "metrics= is switched off for this run; training goes on"
             )
-            self.metrics = ()
+            self._metrics = ()
             return per_epoch(explanation, previous)
 
     def _means(self) -> dict[str, float]:
