@@ -2,6 +2,7 @@
 
 import warnings
 from functools import cached_property
+from unittest import mock
 
 import keras
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from keras import ops
 
 import keras_xai as kx
-from keras_xai.engine import engine_for
+from keras_xai import engine
 from keras_xai.queries import Queries, activations_at, gradient_at, gradient_at_input
 from tests import numpy_layers as slow
 from tests.models import COUNT, KINDS, weights
@@ -47,8 +48,9 @@ class Case:
         self.shift = (image.max() * generator.uniform(0, 0.2, image.shape)).astype(np.float32)
         self.row_weights = generator.normal(size=(COUNT, ROWS)).astype(np.float32)
 
-    def ask(self, *queries):
-        return engine_for(self.model).answer(self.samples, queries, self.kind.explained)
+    def ask(self, *queries, batch=256):
+        with mock.patch.object(engine, "_MAX_BATCH", batch):
+            return engine.engine_for(self.model).answer(self.samples, queries, self.kind.explained)
 
     def perturbed(self, observe, **how):
         return Queries(observe, perturb=brighten, rows={"gain": self.gain}, tables={"shift": self.shift}, **how)
@@ -174,22 +176,28 @@ def test_perturbed_images(case):
 def test_weighted_sum_of_rows(case):
     (found,) = case.ask(
         case.perturbed(
-            (activations_at(None), gradient_at_input(the_gradient)),
+            (activations_at(None), gradient_at_input()),
             accumulate="weighted_sum",
             weights=case.row_weights,
-        )
+        ),
+        batch=4,  # so that a sample's rows lie in several batches
     )
     share = case.row_weights[:, :, None, None, None]
+    images = np.stack([[case.bright(i, row) for row in range(ROWS)] for i in range(COUNT)])
     case.close(found.layers[case.kind.layer], (case.at_layer * share).sum(axis=1))
-    case.close(found.input, (case.stacked.input * share).sum(axis=1))
+    case.close(found.input[0], (images * share).sum(axis=1))
+    case.close(found.input[1], (case.stacked.input * share).sum(axis=1))
     case.close(found.scores, case.stacked.scores)
 
 
 def test_moments_of_rows(case):
-    (found,) = case.ask(case.perturbed(activations_at(None), accumulate="moments"))
+    (found,) = case.ask(case.perturbed((activations_at(None), gradient_at_input()), accumulate="moments"), batch=4)
     mean, variance = found.layers[case.kind.layer]
     case.close(mean, case.at_layer.mean(axis=1))
     case.close(variance, case.at_layer.var(axis=1))
+    (_, mean_gradient), (_, gradient_variance) = found.input
+    case.close(mean_gradient, case.stacked.input.mean(axis=1))
+    case.close(gradient_variance, case.stacked.input.var(axis=1))
 
 
 def test_intervention_at_a_layer(case):
