@@ -90,11 +90,20 @@ class Explanation:
         return render.overlay(self.images, self.maps, alpha=alpha, vmax=vmax, signed=self.signed)
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write everything to one compressed .npz file, without pickles; `load` reads it back."""
+        """Write everything to one compressed .npz file, without pickles; `load` reads it back.
+
+        Raises:
+            TypeError: `details` hold an array of Python objects.
+        """
         arrays: dict[str, np.ndarray] = {}
 
         def put(value: Any) -> Any:
             if isinstance(value, np.ndarray):
+                if value.dtype.hasobject:
+                    raise TypeError(
+                        f"details hold an array of Python objects of shape {value.shape}, which cannot be saved without "
+                        "pickles. Use an array of numbers, or a list."
+                    )
                 key = f"array_{len(arrays)}"
                 arrays[key] = value
                 return {"__array__": key}
