@@ -215,9 +215,11 @@ class Engine:
                     result = forward({"x": inputs, "candidates": candidates})
                 found.append(backend.to_numpy(result["predictions"]))
             self._past_traces += forward.compiled.num_traces
-            if not np.isfinite(found).all():
+            values = np.reshape(found, (-1, head.shape[-1] if head.shape else 1))
+            sum_to_one = values.shape[1] > 1 and np.allclose(values.sum(axis=1), 1, atol=1e-3)
+            if not np.isfinite(values).all() or not (sum_to_one or np.ptp(values, axis=0).any()):
                 return False  # these weights cannot tell: ask again next time
-            self._probabilities[key] = bool(np.min(found) >= 0 and np.max(found) <= 1 + 1e-3)
+            self._probabilities[key] = bool(np.min(values) >= 0 and np.max(values) <= 1 + 1e-3)
         return self._probabilities[key]
 
     def _notice_changes(self) -> None:
