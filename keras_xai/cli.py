@@ -34,8 +34,8 @@ DEMO = """\
 Watch a network fall for a shortcut, and its explanations give it away.
 
 Trains a small network on digits pasted on photographs, where nearly every 7
-carries a yellow sticker. At the end of each epoch Grad-CAM, LIME and the feature
-maps of held-out pictures are computed. At the end you read, in plain words,
+carries a yellow sticker. At the end of each epoch it computes Grad-CAM, LIME
+and the feature maps of held-out pictures. At the end you read, in plain words,
 what the network learned.
 
 It needs about a minute, no graphics card and no network: the pictures come
@@ -79,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, ImportError, OSError) as error:
         if arguments.traceback:
             raise
-        print(f"keras-xai {arguments.command}: {error}", file=sys.stderr)
+        print(f"keras-xai {arguments.command}: {_explain(error)}", file=sys.stderr)
         return 2
     return 0
 
@@ -104,6 +104,12 @@ def check_backend() -> None:
             f"{source} names the Keras backend {backend!r}, but keras-xai runs on {', '.join(BACKENDS)}. {mend}"
         )
     raise ValueError(f"{source} names the Keras backend {backend!r}, which is not installed. {mend}")
+
+
+def _explain(error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return f"The package {error.name!r} is missing. Mend the installation with: pip install --upgrade keras-xai"
+    return str(error)
 
 
 def _parser() -> argparse.ArgumentParser:

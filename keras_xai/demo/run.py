@@ -55,7 +55,7 @@ def run(
 ) -> Outcome:
     """Trains a network on data with a planted shortcut and shows how its explanations give it away.
 
-    Sets Keras's global seed (`keras.utils.set_random_seed`), so that two runs can be compared.
+    The same seed gives the same run, up to the rounding of parallel sums; global random states are left alone.
 
     Args:
         log_dir: a new or empty directory; None: the first free one of keras-xai-demo, keras-xai-demo-2, ….
@@ -80,8 +80,8 @@ def run(
     started = time.perf_counter()
     say(_introduction())
     data = make_data(seed)
-    keras, kx = _start_keras(seed)
-    model = build_model()
+    keras, kx = _start_keras()
+    model = build_model(seed)
     _describe(say, data, model, keras.config.backend(), time.perf_counter() - started)
 
     # A hidden segment shows blurred surroundings. In its own mean colour, LIME's default, a sticker would stay one.
@@ -100,7 +100,7 @@ def run(
     return Outcome(log_dir, pictures, findings, model, data)
 
 
-def _start_keras(seed: int) -> tuple[Any, Any]:
+def _start_keras() -> tuple[Any, Any]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with hush():
         import keras
@@ -108,7 +108,6 @@ def _start_keras(seed: int) -> tuple[Any, Any]:
         # The first tensor starts the devices, which is when drivers that are not there get mentioned.
         keras.ops.zeros(1)
         import keras_xai as kx
-    keras.utils.set_random_seed(seed)
     return keras, kx
 
 
@@ -153,6 +152,8 @@ def _fit(model: Any, data: Data, explanations: Any, log_dir: Path, epochs: int, 
         validation_data=(as_inputs(data.validation.images), data.validation.labels),
         validation_batch_size=256,
         callbacks=callbacks,
+        # The pictures are in random order already. Shuffling would draw from global random states.
+        shuffle=False,
         verbose=0,
     )
 
@@ -175,12 +176,18 @@ def _save_filmstrips(filmstrips: dict[str, np.ndarray], log_dir: Path) -> list[P
 
 
 def _serve(log_dir: Path, port: int) -> None:
-    _print(f"\nTensorBoard is starting on http://localhost:{port} (Ctrl-C stops it)")
+    _print(f"\nTensorBoard is starting; in some ten seconds open http://localhost:{port} (Ctrl-C stops it).")
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(log_dir), "--port", str(port)]
     try:
-        subprocess.run(command, check=False)
+        # What it has to say is mostly TensorFlow's start-up again; if it stops by itself the user is told how to see it.
+        code = subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode
     except KeyboardInterrupt:
         _print("")
+        return
+    if code:
+        raise ChildProcessError(
+            f"TensorBoard stopped with exit code {code}. To see why, start it by hand: {shlex.join(command)}"
+        )
 
 
 def _introduction() -> str:
