@@ -31,6 +31,7 @@ class Call:
         windows: which pixels each cell of the output looks at, along height and width; more than it does where the path
             cannot be followed.
         learned: True when a kernel (a weight of rank 2 or more) has been applied up to here.
+        in_attention: True inside an attention layer, where tensors of rank 4 hold heads and tokens, not places.
     """
 
     path: str
@@ -41,6 +42,7 @@ class Call:
     channels_first: bool
     windows: tuple[Window, Window]
     learned: bool
+    in_attention: bool
 
     @property
     def is_spatial(self) -> bool:
@@ -53,8 +55,10 @@ class Call:
         return math.ceil(self.windows[0].size), math.ceil(self.windows[1].size)
 
     @property
-    def passes_evidence_on(self) -> bool:
-        return any(word in self.kind.lower() for word in _PASSES_EVIDENCE_ON)
+    def is_evidence(self) -> bool:
+        """True for a map that learned layers made: what may be chosen automatically."""
+        passes_on = any(word in self.kind.lower() for word in _PASSES_EVIDENCE_ON)
+        return self.is_spatial and self.learned and not passes_on and not self.in_attention
 
 
 @dataclass(frozen=True)
@@ -90,9 +94,19 @@ class _Trace:
     images: set[int] = field(default_factory=set)
     calls: list[Call] = field(default_factory=list)
     makers: dict[int, Call] = field(default_factory=dict)
+    widest: Call | None = None
     inputs: list[tuple[int, ...]] = field(default_factory=list)
     outputs: list[int] = field(default_factory=list)
     alive: list[Any] = field(default_factory=list)  # keeps identities unique until the trace has been read
+
+    def add(self, call: Call, sources: list, output: Any) -> None:
+        self.calls.append(call)
+        self.makers.setdefault(id(output), call)
+        if call.is_spatial and (self.widest is None or call.receptive_field > self.widest.receptive_field):
+            self.widest = call
+        self.inputs.append(tuple(map(id, sources)))
+        self.outputs.append(id(output))
+        self.alive += [output, *sources]
 
 
 class Topology:
@@ -151,22 +165,23 @@ class Topology:
         channels_first = self._layout(trace, operation) and len(shape) == 3
         if channels_first:
             shape = (shape[1], shape[2], shape[0])
-        trace.calls.append(
-            Call(
-                path=path,
-                index=sum(call.path == path for call in trace.calls),
-                kind=type(operation).__name__,
-                shape=shape,
-                dtype=keras.backend.standardize_dtype(output.dtype),
-                channels_first=channels_first,
-                windows=self._windows(trace, operation, path, sources, output, shape),
-                learned=_has_kernel(operation) or any(call.learned for call in trace.calls),
-            )
+        call = Call(
+            path=path,
+            index=sum(call.path == path for call in trace.calls),
+            kind=type(operation).__name__,
+            shape=shape,
+            dtype=keras.backend.standardize_dtype(output.dtype),
+            channels_first=channels_first,
+            windows=self._windows(trace, operation, path, sources, output, shape),
+            learned=_has_kernel(operation) or any(call.learned for call in trace.calls[-1:]),
+            in_attention=any("attention" in type(outer).__name__.lower() for outer in self._around(path)),
         )
-        trace.makers.setdefault(id(output), trace.calls[-1])
-        trace.inputs.append(tuple(map(id, sources)))
-        trace.outputs.append(id(output))
-        trace.alive += [output, *sources]
+        trace.add(call, sources, output)
+
+    def _around(self, path: str) -> list:
+        """The layers that hold the one at this path, outermost first."""
+        names = path.split("/")
+        return [self._operations["/".join(names[:depth])] for depth in range(1, len(names))]
 
     def _layout(self, trace: _Trace, operation: Any) -> bool:
         """True for channels_first: as the layer says, else as the tensor before it, else as the image."""
@@ -185,7 +200,7 @@ class Topology:
             return whole
         if id(output) in trace.makers:
             return trace.makers[id(output)].windows
-        widest = max(filter(lambda call: call.is_spatial, trace.calls), key=lambda c: c.receptive_field, default=None)
+        widest = trace.widest
         if widest is not None and any(call.path.startswith(f"{path}/") for call in trace.calls):
             return widest.windows
         seen = []
@@ -209,6 +224,7 @@ class Topology:
 
         self._output_ids = [id(tensor) for tensor in keras.tree.flatten(outputs)]
         self._links = (list(trace.inputs), list(trace.outputs))
+        self._model_inputs = set(trace.images)
         self.heads = tuple(
             self._head(trace, name, tensor)
             for name, tensor in zip(_output_names(model, outputs), keras.tree.flatten(outputs), strict=True)
@@ -282,14 +298,7 @@ class Topology:
         for position in reversed(range(len(self.calls))):
             call = self.calls[position]
             first_of_its_tensor = outputs.index(outputs[position]) == position
-            if (
-                position in ancestors
-                and first_of_its_tensor
-                and outputs[position] != final
-                and call.is_spatial
-                and call.learned
-                and not call.passes_evidence_on
-            ):
+            if position in ancestors and first_of_its_tensor and outputs[position] != final and call.is_evidence:
                 seen_later = call
                 break
         if seen_later is None:
@@ -315,9 +324,7 @@ class Topology:
             for position, call in enumerate(self.calls[: self.calls.index(last) + 1])
             if position in ancestors
             and outputs.index(outputs[position]) == position
-            and call.is_spatial
-            and call.learned
-            and not call.passes_evidence_on
+            and call.is_evidence
             and (runs[call.path] == 1 or call is last)
         ]
         count = min(count, len(eligible))
@@ -331,6 +338,8 @@ class Topology:
         waiting = [(tensor, len(outputs))]
         while waiting:
             wanted, before = waiting.pop()
+            if wanted in self._model_inputs:
+                continue
             makers = [position for position in range(before) if outputs[position] == wanted]
             for position in makers or range(before):
                 if position not in found:
@@ -364,8 +373,9 @@ class Topology:
             return named[0]
         if named:
             raise ValueError(f"Several layers are called {layer!r}: {named}. Give the whole path of one of them.")
-        close = difflib.get_close_matches(layer, self._references, n=3, cutoff=0.5)
-        hint = f"Did you mean {close}? " if close else ""
+        paths = {path.rsplit("/", 1)[-1]: path for path in self._references} | {path: path for path in self._references}
+        close = difflib.get_close_matches(layer, paths, n=3, cutoff=0.5)
+        hint = f"Did you mean {sorted({paths[name] for name in close})}? " if close else ""
         raise ValueError(f"The model has no layer {layer!r}. {hint}Layers with maps: {self._spatial_paths()}.")
 
     def _only_call(self, path: str) -> Call:
