@@ -37,6 +37,12 @@ def test_a_file_is_refused(tmp_path):
         log_directory(tmp_path / "taken" / "below")
 
 
+def test_a_read_only_directory_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # a real one would not stop root
+    with pytest.raises(ValueError, match="is read-only.*--log-dir"):
+        log_directory(tmp_path)
+
+
 def test_a_port_in_use_is_refused():
     with socket.socket() as taken:
         taken.bind(("localhost", 0))
