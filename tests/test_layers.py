@@ -238,7 +238,7 @@ class TestAutomaticChoice:
 
 
 # The last map before pooling, on images that leave it 2×2 cells or more, and its receptive field as Araujo, Norris and Sim
-# state it in "Computing Receptive Fields of Convolutional Neural Networks" (Distill, 2019; VGG's is theirs before a pooling).
+# state it in "Computing Receptive Fields of Convolutional Neural Networks" (Distill, 2019; VGG16's without the last pooling).
 APPLICATIONS = [
     ("VGG16", 32, "block5_conv3", 196),
     ("ResNet50", 64, "conv5_block3_out", 483),

@@ -134,6 +134,21 @@ class TestBehindHeads:
         assert found.details["score"] == "log_probability"
         np.testing.assert_allclose(found.scores, np.log(PROBABILITIES[ROWS, TARGETS]), rtol=1e-4)
 
+    def test_a_head_that_is_still_zero_is_not_taken_for_probabilities(self):
+        model = keras.Sequential(
+            [keras.Input((2, 2, 3)), layers.GlobalAveragePooling2D(), layers.Dense(3, kernel_initializer="zeros")]
+        )
+        assert score_of(model, None).tolist() == [0, 0, 0, 0]
+        model.layers[-1].set_weights([np.eye(3), np.zeros(3)])
+        np.testing.assert_allclose(score_of(model, None), LOGITS[ROWS, TARGETS], rtol=1e-5)
+
+    def test_black_images_do_not_make_logits_look_like_probabilities(self):
+        images = np.zeros((2, 2, 2, 3), np.float32)
+        lime = kx.LIME(num_samples=2, segments=lambda image: np.arange(4).reshape(2, 2))
+        model = head(None)
+        model.get_layer("head").bias.assign([0.5, 0.2, 0.9])
+        assert lime(model, images, targets=[0, 2]).details["score"] == "logit"
+
     def test_regression_needs_no_target(self):
         np.testing.assert_allclose(score_of(head(None), scores.Regression(1), targets=None), LOGITS[:, 1], rtol=1e-5)
 
