@@ -237,8 +237,8 @@ class TestAutomaticChoice:
         assert (call.path, call.index) == ("again", 1)
 
 
-# The last map before pooling, on images that leave it 2×2 cells or more, and its receptive field as Araujo, Norris and Sim
-# state it in "Computing Receptive Fields of Convolutional Neural Networks" (Distill, 2019; VGG16's without the last pooling).
+# The last map before pooling, on images that leave it 2×2 cells or more, and its receptive field by Araujo, Norris and Sim,
+# "Computing Receptive Fields of Convolutional Neural Networks", Distill, 2019 (VGG16's without the last pooling).
 APPLICATIONS = [
     ("VGG16", 32, "block5_conv3", 196),
     ("ResNet50", 64, "conv5_block3_out", 483),
