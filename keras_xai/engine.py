@@ -76,9 +76,10 @@ class Engine:
     def score(self, score: Any, samples: Samples) -> tuple[Any, layers.Head]:
         """The score that can be explained here and the output it reads; log-probabilities where no logit is to be had."""
         score = Logit() if score is None else score
-        if not callable(score):
+        if not callable(score) or isinstance(score, type):
+            hint = f" Write {score.__name__}(), with brackets." if isinstance(score, type) else ""
             raise TypeError(
-                f"score must be one of keras_xai.scores or a callable (outputs, targets) -> (n,); it is {score!r}."
+                f"score must be one of keras_xai.scores or a callable (outputs, targets) -> (n,); it is {score!r}.{hint}"
             )
         topology = self.topology(samples)
         if not isinstance(score, Score):

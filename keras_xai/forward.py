@@ -163,7 +163,9 @@ class Forward:
     def _gradient(self, gradients: dict, place: Any, scale: Any) -> Any:
         from keras import ops
 
-        if gradients.get(place) is None:
+        # JAX gives zeros where the others give None.
+        beside = isinstance(self._score, Score) and place != INPUT and not self._topology.feeds(place, self._head)
+        if gradients.get(place) is None or beside:
             raise ValueError(
                 f"The explained score does not depend on {getattr(place, 'path', place)!r} through differentiable "
                 "operations, so it has no gradient there. Choose another layer with layer=..., or an explainer that needs "

@@ -267,6 +267,10 @@ class Topology:
     def position(self, head: Head) -> int:
         return self.heads.index(head)
 
+    def feeds(self, call: Call, head: Head) -> bool:
+        """Whether `head` may depend on what `call` puts out."""
+        return self.calls.index(call) in self._ancestors(self._output_ids[self.position(head)])
+
     def resolve(self, layer: Any, head: Head) -> tuple[Call, ...]:
         """The calls that `layer` means.
 

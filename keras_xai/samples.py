@@ -62,6 +62,8 @@ class Samples:
         self.masks = self._checked_mask("masks", masks)
         self.ignore = self._checked_mask("ignore", ignore)
         self.names = self._checked_names(names)
+        if isinstance(class_names, str):
+            raise TypeError(f"class_names must be a list of strings, one per class; it is the string {class_names!r}.")
         self.class_names = None if class_names is None else [str(name) for name in class_names]
         width = max(2, len(str(len(self) - 1)))
         self.ids = [f"s{index:0{width}d}" for index in range(len(self))]

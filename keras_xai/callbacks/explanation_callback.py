@@ -31,7 +31,8 @@ class ExplanationCallback(keras.callbacks.Callback):
 
     Args:
         samples: `Samples`, or an array of images (n, height, width, channels) as the model eats them; held out.
-        explainers: explainers or their names; None for Grad-CAM, LIME and activations.
+        explainers: explainers or their names; None for Grad-CAM, LIME and activations. LIME then fills with the blurred
+            image: in its own mean colour a uniform patch, the classic shortcut, would stay what it is.
         log_dir: where TensorBoard is pointed at; the log goes to `<log_dir>/explanations`. The same directory as
             `keras.callbacks.TensorBoard(log_dir)` shows both as one experiment.
         every: explain after every so many epochs.
@@ -74,20 +75,26 @@ class ExplanationCallback(keras.callbacks.Callback):
         super().__init__()
         self.samples = samples if isinstance(samples, Samples) else Samples(samples)
         self.explainers = _explainers(explainers)
+        if not isinstance(log_dir, (str, os.PathLike)):
+            raise TypeError(f"log_dir must be a path; it is {log_dir!r}.")
         self.log_dir = os.fspath(log_dir)
         if isinstance(every, bool) or not isinstance(every, (int, np.integer)) or every < 1:
             raise ValueError(f"every must be a number of epochs, at least 1; it is {every!r}.")
-        if budget is not None and not 0 < budget <= 1:
+        if budget is not None and not (isinstance(budget, (int, float, np.number)) and 0 < budget <= 1):
             raise ValueError(f"budget is a share of the training time in (0, 1], or None; it is {budget!r}.")
         if on_error not in ("warn", "raise"):
             raise ValueError(f'on_error must be "warn" or "raise"; it is {on_error!r}.')
         if verbose not in ("auto", 0, 1):
             raise ValueError(f'verbose must be 0, 1 or "auto"; it is {verbose!r}.')
+        if callable(metrics):
+            raise TypeError(f"metrics must be a list of functions; it is {metrics!r}. Write metrics=[...].")
         for metric in metrics:
             if not callable(metric) or not hasattr(metric, "__name__"):
                 raise TypeError(f"metrics must be functions from an Explanation to numbers; one is {metric!r}.")
         if isinstance(log_keys, str):
             raise TypeError(f"log_keys must be a list of scalar names; it is the string {log_keys!r}.")
+        if not isinstance(name, str) or not name or "/" in name:
+            raise ValueError(f"name is part of a TensorBoard tag: a string, not empty and without '/'; it is {name!r}.")
         self.every = every
         self.metrics = tuple(metrics)
         self.budget = budget
@@ -232,9 +239,11 @@ class ExplanationCallback(keras.callbacks.Callback):
 def _explainers(given: Sequence[Explainer | str] | None) -> dict[str, Explainer]:
     """Explainers by method; a second of one method gets "-2"."""
     if given is None:
-        given = [GradCAM(), LIME(), Activations()]
+        given = [GradCAM(), LIME(fill="blur"), Activations()]
     if isinstance(given, (Explainer, str)):
         given = [given]
+    if not isinstance(given, Sequence):
+        raise TypeError(f"explainers must be a list of keras_xai explainers or their names; it is {given!r}.")
     found: dict[str, Explainer] = {}
     for one in given:
         if isinstance(one, str):

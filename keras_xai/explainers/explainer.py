@@ -81,6 +81,7 @@ class Explainer:
         Raises:
             TypeError, ValueError: the model, samples, targets or layer do not fit together.
         """
+        engine_for(model)  # arguments that were swapped are refused for what they are
         if not isinstance(samples, Samples):
             samples = Samples(samples, targets=targets)
         elif targets is not None:

@@ -25,8 +25,8 @@ class LIME(Explainer):
         num_samples: masked images per sample, the unmasked one included; None for 256. The `lime` package takes 1,000.
         segments: "auto", "slic", "quickshift", "felzenszwalb", "grid", a callable(image) -> label map, or label maps
             (n, height, width); see `superpixels`.
-        fill: what a hidden segment shows: "mean" (of its own pixels), "blur" (of the image), or a number in the model's
-            input range.
+        fill: what a hidden segment shows: "mean" (of its own pixels, as the `lime` package does; a segment of one colour
+            stays visible), "blur" (of the image), or a number in the model's input range.
         kernel_width: of the exponential kernel on the cosine distance between a mask and the full image.
         ridge: strength of the L2 penalty; above 0.
         design: how masks are drawn: "random" (every segment shown with probability ½, as the `lime` package does), or a
@@ -63,15 +63,17 @@ class LIME(Explainer):
     ):
         if num_samples is not None and (not isinstance(num_samples, (int, np.integer)) or num_samples < 2):
             raise ValueError(f"num_samples must be an int of at least 2, or None for 256; it is {num_samples!r}.")
-        if not (fill in ("mean", "blur") if isinstance(fill, str) else np.isfinite(fill)):
+        if not (fill in ("mean", "blur") if isinstance(fill, str) else _is_number(fill) and np.isfinite(fill)):
             raise ValueError(f'fill must be "mean", "blur" or a finite number; it is {fill!r}.')
         for name, value in (("kernel_width", kernel_width), ("ridge", ridge)):
-            if not value > 0:
-                raise ValueError(f"{name} must be above 0; it is {value!r}.")
+            if not _is_number(value) or not value > 0:
+                raise ValueError(f"{name} must be a number above 0; it is {value!r}.")
         if design != "random" and not callable(design):
             raise ValueError(
                 f'design must be "random" or a callable (num_samples, num_segments, generator) -> masks; it is {design!r}.'
             )
+        if not isinstance(seed, (int, np.integer)) or seed < 0:
+            raise ValueError(f"seed must be an int of at least 0; it is {seed!r}.")
         self.num_samples = num_samples
         self.segments = segments
         self.fill = fill
@@ -126,6 +128,10 @@ class LIME(Explainer):
                 f"design must return bool masks of shape {(rows, count)}; it returned shape {masks.shape}."
             )
         return masks.astype(bool)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)
