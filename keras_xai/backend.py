@@ -253,8 +253,11 @@ def preserved_random_states() -> Iterator[None]:
 
 def random_states() -> dict[str, Any]:
     """The global random states of Python, NumPy, Keras and the framework, as tuples and bytes that can be compared."""
-    kind, keys, *rest = np.random.get_state()  # noqa: NPY002
-    states = {"Python's random state": random.getstate(), "NumPy's random state": (kind, keys.tobytes(), *rest)}
+    numpy_state: Any = np.random.get_state(legacy=False)  # noqa: NPY002
+    states: dict[str, Any] = {
+        "Python's random state": random.getstate(),
+        "NumPy's random state": (numpy_state["state"]["key"].tobytes(), str(numpy_state)),
+    }
     generator = _keras_generator()
     if generator is not None:
         states["Keras's random state"] = _seed_of(generator).tobytes()

@@ -233,7 +233,7 @@ def _same_maps(
     expected, found = one.raw if order is None else one.raw[list(order)], other.raw
     _promise(expected.shape == found.shape, explainer, promise, f"raw has shape {found.shape}, not {expected.shape}")
     largest = float(np.abs(one.raw).max())
-    error = float(np.abs(found[skip:] - expected[skip:]).max()) / max(largest, np.finfo(np.float32).tiny)
+    error = float(np.abs(found[skip:] - expected[skip:]).max()) / max(largest, 1e-30)
     _promise(error <= rounding, explainer, promise, f"they differ by {error:.2g} of the largest |value|")
 
 
