@@ -109,6 +109,7 @@ class ExplanationCallback(keras.callbacks.Callback):
         self._log: ExplanationLog | None = None
 
     def on_train_begin(self, logs: dict | None = None) -> None:
+        self.on_train_end()  # of a fit that was interrupted
         self.explanations, self.measures, self.filmstrips = {}, {}, {}
         self._active, self._metrics = dict(self.explainers), self.metrics
         self._scalars = dict.fromkeys(self.log_keys, float("nan"))
