@@ -180,7 +180,8 @@ class TestSeeding:
         np.testing.assert_array_equal(permuted.maps, found.maps[order])
 
     def test_a_duplicate_gets_the_same_masks_and_map(self, network, images):
-        found = kx.LIME(num_samples=40)(network, images[[0, 1, 0]], targets=[1, 1, 1])
+        explainer = kx.LIME(num_samples=40, segments=lambda image: CELLS)
+        found = explainer(network, images[[0, 1, 0]], targets=[1, 1, 1])
         np.testing.assert_array_equal(found.details["masks"][2], found.details["masks"][0])
         np.testing.assert_array_equal(found.maps[2], found.maps[0])
         assert not np.array_equal(found.details["masks"][1], found.details["masks"][0])
