@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -131,23 +132,23 @@ class ExplanationCallback(keras.callbacks.Callback):
         if self._begun:
             return
         self._begun = True
-        optimizer = getattr(self.model, "optimizer", None)
-        untrained = epoch == 0 and (optimizer is None or int(optimizer.iterations) == 0)
-        if untrained and self.model.built:
-            with backend.preserved_random_states():
+        with self._guarded(epoch):
+            optimizer = getattr(self.model, "optimizer", None)
+            untrained = epoch == 0 and (optimizer is None or keras.ops.convert_to_numpy(optimizer.iterations) == 0)
+            if untrained and self.model.built:
                 explanations = self._explain(epoch)
-            if explanations and self._log is not None:
-                self._log.baseline(explanations)
+                if explanations and self._log is not None:
+                    self._log.baseline(explanations)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         if (epoch + 1) % self.every == 0 and self._active and self._affordable(epoch):
-            with backend.preserved_random_states():
+            with self._guarded(epoch):
                 explanations = self._explain(epoch)
                 self.measures = {method: self._measure(method, explanations[method], epoch) for method in explanations}
-            self.explanations = explanations
-            self._scalars |= self._means()
-            if explanations and self._log is not None:
-                self._log.epoch(epoch, explanations, self.measures, logs)
+                self.explanations = explanations
+                self._scalars |= self._means()
+                if explanations and self._log is not None:
+                    self._log.epoch(epoch, explanations, self.measures, logs)
         if logs is not None:
             logs.update({key: self._scalars[key] for key in self.log_keys})
 
@@ -156,6 +157,17 @@ class ExplanationCallback(keras.callbacks.Callback):
             self._log.finish()
             self.filmstrips = dict(self._log.filmstrips)
             self._log = None
+
+    @contextlib.contextmanager
+    def _guarded(self, epoch: int) -> Iterator[None]:
+        """Inside, random states stay as they were, and what was not foreseen ends our work, not the training."""
+        try:
+            with backend.preserved_random_states():
+                yield
+        except Exception as error:
+            what = f"{', '.join(self._active)} failed"
+            self._active.clear()
+            self._report(what, error, epoch, "Switched off for the rest of this run; training goes on")
 
     def _explain(self, epoch: int) -> dict[str, Explanation]:
         """What the explainers that still work find; those that fail are switched off."""
@@ -191,7 +203,10 @@ class ExplanationCallback(keras.callbacks.Callback):
             return per_epoch(explanation, previous, self._metrics)
         except Exception as error:
             self._report(
-                f"A measure of {method!r} failed", error, epoch, "metrics= is switched off for this run; training goes on"
+                f"A measure of {method!r} failed",
+                error,
+                epoch,
+                "metrics= is switched off for this run; training goes on",
             )
             self._metrics = ()
             return per_epoch(explanation, previous)
