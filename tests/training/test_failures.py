@@ -10,6 +10,7 @@ import pytest
 
 import keras_xai as kx
 from keras_xai.callbacks import ExplanationCallback, GradCAMCallback
+from keras_xai.explainers.explainer import Result
 from keras_xai.log import read_log
 from tests.training.broken import Broken
 from tests.training.networks import CLASSES, SIZE, compiled, data, small
@@ -55,10 +56,29 @@ def test_a_failing_explainer_is_switched_off_and_the_others_go_on(where, tmp_pat
     assert list(callback.explanations) == ["grad_cam"]
 
 
-def test_raise_raises():
-    callback = ExplanationCallback(samples(), [Broken("observe")], on_error="raise")
-    with pytest.raises(RuntimeError, match="broken on purpose in observe"):
-        fit(compiled(small()), [callback])
+class Misleading(Broken):
+    """Explains, but with details that nobody can draw."""
+
+    name = "misleading"
+
+    def explain(self, samples, plan):
+        result = yield from super().explain(samples, plan)
+        return Result(result.raw, {"feature_maps": 3})
+
+
+def test_a_failure_that_nobody_foresaw(tmp_path):
+    callback = ExplanationCallback(samples(), [kx.GradCAM(), Misleading()], log_dir=tmp_path)
+    (message,) = told(lambda: fit(compiled(small()), [callback], epochs=3))
+    assert message.startswith("keras_xai: grad_cam, misleading failed at epoch 0. Switched off for the rest of this run;")
+    assert "AttributeError: 'int' object has no attribute 'items'" in message
+    assert list(stock(tmp_path, "text")["xai/errors"]) == [0]
+
+
+def test_raise_raises(tmp_path):
+    for explainer, error in [(Broken("observe"), "broken on purpose in observe"), (Misleading(), "no attribute 'items'")]:
+        callback = ExplanationCallback(samples(), [explainer], log_dir=tmp_path, on_error="raise")
+        with pytest.raises((RuntimeError, AttributeError), match=error):
+            fit(compiled(small()), [callback])
 
 
 def test_the_next_fit_tries_again(tmp_path):
