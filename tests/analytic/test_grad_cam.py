@@ -178,6 +178,27 @@ def test_a_nested_backbone_gives_the_maps_of_the_flat_model(pooled, images):
         np.testing.assert_allclose(found.raw, expected, rtol=1e-5, atol=1e-6)
 
 
+def test_channels_first_gives_the_maps_of_channels_last(images):
+    def network(data_format):
+        shape = (8, 8, 3) if data_format == "channels_last" else (3, 8, 8)
+        return keras.Sequential(
+            [
+                keras.Input(shape),
+                layers.Conv2D(6, 3, activation="relu", data_format=data_format, name="features"),
+                layers.GlobalAveragePooling2D(data_format=data_format),
+                layers.Dense(CLASSES),
+            ]
+        )
+
+    last, first = network("channels_last"), network("channels_first")
+    first.set_weights(last.get_weights())
+    for explainer in (kx.GradCAM(), kx.HiResCAM(layer="features")):
+        expected = explainer(last, images, targets=[0, 1, 2, 3, 0])
+        found = explainer(first, np.moveaxis(images, -1, 1), targets=[0, 1, 2, 3, 0])
+        assert expected.raw.max() > 0
+        np.testing.assert_allclose(found.maps, expected.maps, rtol=1e-4, atol=1e-6)
+
+
 def test_a_frozen_backbone_gives_the_same_maps(pooled, images):
     frozen = network([layers.GlobalAveragePooling2D()])
     frozen.set_weights(pooled.get_weights())
