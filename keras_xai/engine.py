@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from keras_xai import backend, layers
+from keras_xai import backend
+from keras_xai.calls import Head
 from keras_xai.forward import INPUT, Forward, finished, merged
+from keras_xai.layers import Topology
 from keras_xai.queries import Answers, Observation, Queries
 from keras_xai.samples import Samples, replace_image
 from keras_xai.scores import Logit, LogProbability, Score
@@ -53,7 +55,7 @@ class Engine:
     def __init__(self, model: Any):
         self._model: Callable[[], Any] = weakref.ref(model)  # what is compiled must not keep the model alive
         self._structure: tuple = ()
-        self._topologies: dict[tuple, layers.Topology] = {}
+        self._topologies: dict[tuple, Topology] = {}
         self._forwards: dict[tuple, Forward] = {}
         self._probabilities: dict[tuple, bool] = {}
         self._past_traces = 0
@@ -63,17 +65,17 @@ class Engine:
     def num_traces(self) -> int:
         return self._past_traces + sum(forward.compiled.num_traces for forward in self._forwards.values())
 
-    def topology(self, samples: Samples) -> layers.Topology:
+    def topology(self, samples: Samples) -> Topology:
         """The model's calls for inputs like these; traced once."""
         self._notice_changes()
         key = _signature(samples)
         if key not in self._topologies:
             inputs = _map(lambda array: array[:1], samples.x)
             with backend.preserved_random_states():
-                self._topologies[key] = layers.Topology(self._model(), inputs, samples.image, samples.channels_first)
+                self._topologies[key] = Topology(self._model(), inputs, samples.size, samples.channels_first)
         return self._topologies[key]
 
-    def score(self, score: Any, samples: Samples) -> tuple[Any, layers.Head]:
+    def score(self, score: Any, samples: Samples) -> tuple[Any, Head]:
         """The score that can be explained here and the output it reads; log-probabilities where no logit is to be had."""
         score = Logit() if score is None else score
         if not callable(score) or isinstance(score, type):
@@ -149,8 +151,8 @@ class Engine:
         samples: Samples,
         table: Queries,
         score: Any,
-        head: layers.Head,
-        topology: layers.Topology,
+        head: Head,
+        topology: Topology,
         candidates: np.ndarray,
     ) -> tuple[dict, dict]:
         """One table through one compiled function in full batches: (observed by place, answers per query)."""
@@ -185,8 +187,8 @@ class Engine:
         samples: Samples,
         table: Queries,
         score: Any,
-        head: layers.Head,
-        topology: layers.Topology,
+        head: Head,
+        topology: Topology,
         places: tuple,
     ) -> Forward:
         at = INPUT if table.at is None else topology.resolve(table.at, head)[0]
@@ -200,7 +202,7 @@ class Engine:
             )
         return self._forwards[key]
 
-    def _gives_probabilities(self, samples: Samples, head: layers.Head) -> bool:
+    def _gives_probabilities(self, samples: Samples, head: Head) -> bool:
         """Whether an output without a known activation holds probabilities, judged by running it."""
         key = (_signature(samples), head)
         if key not in self._probabilities:
@@ -262,7 +264,7 @@ def _arguments(
     return arguments
 
 
-def _places(observation: Observation, topology: layers.Topology, head: layers.Head) -> list[tuple]:
+def _places(observation: Observation, topology: Topology, head: Head) -> list[tuple]:
     """(call or INPUT, with gradient, reduce) for everything an observation means."""
     if observation.place == INPUT:
         return [(INPUT, observation.gradient, observation.reduce)]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras_xai import backend, layers
+from keras_xai import backend
+from keras_xai.interception import named_operations
 
 _SIMPLE = (str, bytes, int, float, bool, type(None))
 
@@ -26,7 +27,7 @@ def fingerprint(model: Any) -> dict[str, Any]:
     for position, variable in enumerate(variables):
         found[f"variable {position}, {variable.path}"] = ops.convert_to_numpy(variable.value).tobytes()
     found["the number of model.losses"] = len(model.losses)
-    for path, operation in [("the model", model), *layers.named_operations(model)]:
+    for path, operation in [("the model", model), *named_operations(model)]:
         for name, value in vars(operation).items():
             found[f"{path}: {name}"] = _opened(value)
     return found

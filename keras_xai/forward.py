@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from keras_xai import backend, layers
+from keras_xai import backend
+from keras_xai.calls import Head
+from keras_xai.interception import intercept, run
+from keras_xai.layers import Topology
 from keras_xai.samples import Samples, replace_image
 from keras_xai.scores import Outputs, Score
 
@@ -33,10 +36,10 @@ class Forward:
     def __init__(
         self,
         model: Callable,
-        topology: layers.Topology,
+        topology: Topology,
         places: tuple,
         score: Any,
-        head: layers.Head,
+        head: Head,
         samples: Samples,
         perturb: Callable | None = None,
         at: Any = INPUT,
@@ -134,8 +137,8 @@ class Forward:
             return replace
 
         hooks = {call: hook(call) for call in [*self._observed(), self._at] if call != INPUT}
-        with self._topology.intercept(self._model(), hooks, self._head) as caught:
-            raw = layers.run(self._model(), replace_image(inputs, look(INPUT, image), self._image_key))
+        with intercept(self._model(), hooks, self._head) as caught:
+            raw = run(self._model(), replace_image(inputs, look(INPUT, image), self._image_key))
         raw = keras.tree.map_structure(lambda tensor: ops.cast(tensor, "float32"), raw)
         predictions = keras.tree.flatten(raw)[self._topology.heads.index(self._head)]
         logits = ops.cast(caught[0], "float32") if caught else predictions

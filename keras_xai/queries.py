@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_xai.layers import Call, Head
+from keras_xai.calls import Call, Head
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,8 @@ class Samples:
         if not len(self.image):
             raise ValueError("x holds no sample: its first axis is 0. Give at least one image.")
         self.channels_first = _is_channels_first(self.image.shape, data_format)
-        self.size = self.image.shape[2:4] if self.channels_first else self.image.shape[1:3]
+        height, width = self.image.shape[2:4] if self.channels_first else self.image.shape[1:3]
+        self.size = (height, width)
         self.labels = _labels(labels, len(self))
         self.targets = self._checked_targets(targets)
         self.images = _as_seen(self._channels_last()) if images is None else self._checked_images(images)

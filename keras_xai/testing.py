@@ -12,10 +12,11 @@ from unittest import mock
 
 import numpy as np
 
-from keras_xai import backend, engine, layers
+from keras_xai import backend, engine
 from keras_xai.explainers.explainer import Explainer, explain
 from keras_xai.explanation import Explanation
 from keras_xai.fingerprint import difference, fingerprint
+from keras_xai.interception import named_operations
 from keras_xai.samples import Samples, replace_image
 
 # Batches of another size are summed in another order: more than this share of the largest |value| is no rounding.
@@ -56,7 +57,10 @@ def check_results(explainer: Explainer, model: Any, samples: Samples) -> None:
         array = getattr(found, name)
         _promise(array.shape == shape, explainer, f"{name} has shape {shape}", f"it has {array.shape}")
     _promise(
-        found.raw.ndim == 3 and len(found.raw) == n, explainer, f"raw has shape ({n}, h, w)", f"it has {found.raw.shape}"
+        found.raw.ndim == 3 and len(found.raw) == n,
+        explainer,
+        f"raw has shape ({n}, h, w)",
+        f"it has {found.raw.shape}",
     )
     predictions = found.predictions
     _promise(
@@ -244,8 +248,10 @@ def _attributes(explainer: Explainer) -> dict[str, Any]:
 def _came_back(saved: Any, loaded: Any) -> bool:
     """Whether nested details survived; what is neither array, number nor text comes back as its repr."""
     if isinstance(saved, dict):
-        return isinstance(loaded, dict) and saved.keys() == loaded.keys() and all(
-            _came_back(item, loaded[key]) for key, item in saved.items()
+        return (
+            isinstance(loaded, dict)
+            and saved.keys() == loaded.keys()
+            and all(_came_back(item, loaded[key]) for key, item in saved.items())
         )
     if type(saved) in (list, tuple):
         return type(saved) is type(loaded) and len(saved) == len(loaded) and all(map(_came_back, saved, loaded))
@@ -264,7 +270,9 @@ def _samples(model: Any, samples: Any) -> Samples:
         samples = np.random.default_rng(0).random((4, *shape[1:]), np.float32)
     samples = samples if isinstance(samples, Samples) else Samples(samples)
     if len(samples) < 2:
-        raise ValueError("Give at least 2 samples: explained among others, a sample must get the map that it has alone.")
+        raise ValueError(
+            "Give at least 2 samples: explained among others, a sample must get the map that it has alone."
+        )
     return samples
 
 
@@ -349,7 +357,7 @@ def _failing(model: Any, at: int | None) -> Iterator[list[int]]:
 
         return functools.wraps(original)(call)
 
-    with _wrapped([operation for _, operation in layers.named_operations(model)], "call", wrap):
+    with _wrapped([operation for _, operation in named_operations(model)], "call", wrap):
         yield count
 
 

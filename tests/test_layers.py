@@ -9,7 +9,7 @@ from keras import layers, ops
 
 import keras_xai as kx
 from keras_xai.engine import engine_for
-from keras_xai.layers import named_operations
+from keras_xai.interception import named_operations
 from tests.requirements import require_backend
 
 

@@ -28,7 +28,7 @@ class LIMECallback(ExplanationCallback):
 
     Args:
         samples: `Samples`, or an array of images.
-        num_samples, segments, score: as in `LIME`.
+        num_samples, segments, fill, score: as in `LIME`.
         options: as in `ExplanationCallback`.
     """
 
@@ -37,11 +37,12 @@ class LIMECallback(ExplanationCallback):
         samples: Any,
         num_samples: int | None = None,
         segments: Any = "auto",
+        fill: str | float = "blur",
         score: Any = None,
         name: str = "lime",
         **options: Any,
     ):
-        explainer = LIME(num_samples=num_samples, segments=segments, score=score)
+        explainer = LIME(num_samples=num_samples, segments=segments, fill=fill, score=score)
         super().__init__(samples, [explainer], name=name, **options)
 
 

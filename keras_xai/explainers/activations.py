@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_xai.calls import Call
 from keras_xai.explainers.explainer import Explainer, Result
-from keras_xai.layers import Call
 from keras_xai.queries import Queries, activations_at, activations_over_depth
 
 

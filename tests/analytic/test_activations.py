@@ -89,6 +89,15 @@ class TestFeatureMaps:
             found = kx.Activations(depth=depth)(model, images)
             assert found.details["layer"] == [f"conv{i}" for i in expected]
 
+    def test_maps_are_taken_after_their_activation(self, images):
+        inputs = x = keras.Input((8, 6, 3))
+        for i in range(3):
+            x = layers.Conv2D(3, 3, padding="same", name=f"conv{i}")(x)
+            x = layers.BatchNormalization(name=f"normalised{i}")(x)
+            x = layers.Activation("relu", name=f"relu{i}")(x)
+        model = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(x)))
+        assert kx.Activations(depth=9)(model, images).details["layer"] == ["relu0", "relu1", "relu2"]
+
     def test_an_unknown_channel_is_refused(self, identity, images):
         with pytest.raises(ValueError, match=r"channels=\[0, 3\]: a chosen layer has 3 channels, 0 to 2"):
             kx.Activations(channels=[0, 3])(identity, images)
