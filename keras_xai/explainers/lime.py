@@ -179,6 +179,7 @@ def ridge_operator(masks: np.ndarray, weights: np.ndarray, ridge: float) -> np.n
 
 def fit(masks: np.ndarray, operator: np.ndarray, weights: np.ndarray, scores: np.ndarray) -> tuple:
     """Coefficients (k,), intercept and weighted R² of one sample's regression; R² is NaN for constant scores."""
+    scores = np.where(np.isfinite(scores), scores, np.nan)  # infinity would make NumPy warn
     coefficients = operator @ scores
     mean = np.average(scores, weights=weights)
     predicted = masks @ coefficients
