@@ -204,13 +204,13 @@ def check_saving(explainer: Explainer, model: Any, samples: Samples) -> None:
 
 
 CHECKS: tuple[Callable[[Explainer, Any, Samples], None], ...] = (
+    check_nothing_changes,  # first, on a model that was not explained before
+    check_nothing_changes_on_errors,
     check_results,
     check_sign,
     check_repeatable,
     check_batches,
     check_order,
-    check_nothing_changes,
-    check_nothing_changes_on_errors,
     check_configuration,
     check_invalid_samples,
     check_saving,
