@@ -1,0 +1,35 @@
+"""A real TensorBoard in a process of its own."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+
+
+@contextlib.contextmanager
+def tensorboard(log_dir, load_fast):
+    """Runs TensorBoard on a free port and ends it. Gives its address, "http://localhost:6006/".
+
+    Args:
+        log_dir: what it shows. load_fast: "true" for the Rust data server, "false" for the Python loader.
+    """
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(log_dir), "--port", "0"]
+    command += [f"--load_fast={load_fast}", "--reload_interval", "1"]
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        yield _address(process)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+
+
+def _address(process):
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if found := re.search(r"http://localhost:\d+/", line):
+            return found[0]
+    raise RuntimeError("TensorBoard did not start:\n" + "".join(said))
