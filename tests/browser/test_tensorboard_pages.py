@@ -71,7 +71,10 @@ def matching_tags(page):
     [
         ("xai/.*/grad_cam$", {f"xai/{m}/grad_cam" for m in ("score", "entropy", "centre", "border", "drift")}),
         ("xai/r2", {"xai/r2/lime"}),
-        ("epoch_accuracy|xai/score", {"epoch_accuracy", *(f"xai/score/{m}" for m in ("grad_cam", "lime", "activations"))}),
+        (
+            "epoch_accuracy|xai/score",
+            {"epoch_accuracy", *(f"xai/score/{m}" for m in ("grad_cam", "lime", "activations"))},
+        ),
     ],
 )
 def test_scalars(address, page, pattern, tags):

@@ -31,7 +31,9 @@ class Broken(Explainer):
         self._fail("explain")
         if self.where == "perturb":
             yield Queries(perturb=_fail_to_perturb, rows=plan)
-        seen = yield Queries(observe=activations_at("conv", reduce=_fail_to_observe if self.where == "observe" else None))
+        seen = yield Queries(
+            observe=activations_at("conv", reduce=_fail_to_observe if self.where == "observe" else None)
+        )
         self._fail("answered")
         return Result(np.ones_like(seen.activations[..., 0]))
 

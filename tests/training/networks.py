@@ -119,5 +119,7 @@ def small(num_classes=CLASSES, activation="softmax"):
 
 
 def compiled(model, **options):
-    model.compile(**{"optimizer": "adam", "loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"], **options})
+    model.compile(
+        **{"optimizer": "adam", "loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"], **options}
+    )
     return model

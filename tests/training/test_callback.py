@@ -98,12 +98,16 @@ def test_callbacks_share_a_directory(tmp_path):
     }
     assert len({record["tag"] for record in records}) == len(records)
     scores = {tag for tag in stock(tmp_path, "scalars") if tag.startswith("xai/score/")}
-    assert scores == {f"xai/score/{m}" for m in ("grad_cam", "grad_cam-2", "grad_cam-3", "lime", "lime-2", "activations")}
+    assert scores == {
+        f"xai/score/{m}" for m in ("grad_cam", "grad_cam-2", "grad_cam-3", "lime", "lime-2", "activations")
+    }
     assert len(list((tmp_path / "explanations").iterdir())) == 1
 
 
 def test_two_explainers_of_one_method(tmp_path):
-    callback = ExplanationCallback(samples(), [kx.GradCAM(), kx.GradCAM(score=kx.scores.Probability())], log_dir=tmp_path)
+    callback = ExplanationCallback(
+        samples(), [kx.GradCAM(), kx.GradCAM(score=kx.scores.Probability())], log_dir=tmp_path
+    )
     fit(compiled(small()), [callback], epochs=1)
     assert {m: e.details["score"] for m, e in callback.explanations.items()} == {
         "grad_cam": "logit",
@@ -125,7 +129,11 @@ def test_the_one_method_callbacks_hand_their_settings_on(tmp_path):
     }
     configs = {method: callback.explainers[method].get_config() for method, callback in by_method.items()}
     assert configs["grad_cam"] == {"layer": "conv", "score": score}
-    assert (configs["lime"]["num_samples"], configs["lime"]["segments"], configs["lime"]["score"]) == (30, "grid", score)
+    assert (configs["lime"]["num_samples"], configs["lime"]["segments"], configs["lime"]["score"]) == (
+        30,
+        "grid",
+        score,
+    )
     assert (configs["activations"]["layers"], configs["activations"]["channels"]) == (["conv"], [0, 3])
     assert [callback.name for callback in by_method.values()] == list(by_method)
 

@@ -118,5 +118,7 @@ def check(build, options, log_dir, dtype="float32"):
     assert differences(*states) == {}
     assert [r["epoch"] for r in read_log(log_dir) if r["kind"] in ("baseline", "epoch")] == [-1, 0, 1]
     now = kx.GradCAM()(model, callback.samples)
-    np.testing.assert_allclose(callback.explanations["grad_cam"].maps, now.maps, atol=1e-3 * np.abs(now.maps).max() + 1e-9)
+    np.testing.assert_allclose(
+        callback.explanations["grad_cam"].maps, now.maps, atol=1e-3 * np.abs(now.maps).max() + 1e-9
+    )
     return callback

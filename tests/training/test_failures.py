@@ -69,13 +69,18 @@ class Misleading(Broken):
 def test_a_failure_that_nobody_foresaw(tmp_path):
     callback = ExplanationCallback(samples(), [kx.GradCAM(), Misleading()], log_dir=tmp_path)
     (message,) = told(lambda: fit(compiled(small()), [callback], epochs=3))
-    assert message.startswith("keras_xai: grad_cam, misleading failed at epoch 0. Switched off for the rest of this run;")
+    assert message.startswith(
+        "keras_xai: grad_cam, misleading failed at epoch 0. Switched off for the rest of this run;"
+    )
     assert "AttributeError: 'int' object has no attribute 'items'" in message
     assert list(stock(tmp_path, "text")["xai/errors"]) == [0]
 
 
 def test_raise_raises(tmp_path):
-    for explainer, error in [(Broken("observe"), "broken on purpose in observe"), (Misleading(), "no attribute 'items'")]:
+    for explainer, error in [
+        (Broken("observe"), "broken on purpose in observe"),
+        (Misleading(), "no attribute 'items'"),
+    ]:
         callback = ExplanationCallback(samples(), [explainer], log_dir=tmp_path, on_error="raise")
         with pytest.raises((RuntimeError, AttributeError), match=error):
             fit(compiled(small()), [callback])
