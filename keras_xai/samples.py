@@ -18,7 +18,7 @@ class Samples:
         targets: which class to explain: (n,) int, "label", "predicted", or None for the label where there is one, else
             the prediction. Of several true classes, the one the model finds most probable.
         images: (n, height, width, 1 or 3) uint8 as people see them. None infers them from `x`: uint8, [0, 1], [−1, 1] and
-            0–255 floats are recognised; anything else is taken as standardised and stretched to its own range.
+            0–255 floats are recognised; anything else is taken as standardised, each image stretched to its own range.
         masks: (n, height, width) bool: "the object is here", where known.
         ignore: (n, height, width) bool: "nothing here may matter".
         names: n strings; default "0", "1", ….
@@ -303,5 +303,7 @@ def _as_seen(image: np.ndarray) -> np.ndarray:
     elif low >= -1 - slack and high <= 1 + slack:
         image = (image + 1) * 127.5
     elif not (low >= 0 and high <= 255):
-        image = (image - low) * (255 / max(high - low, 1e-30))
+        # Each by itself: what a sample looks like, and so its superpixels, must not depend on its neighbours.
+        darkest, brightest = (reach(axis=(1, 2, 3), keepdims=True) for reach in (image.min, image.max))
+        image = (image - darkest) * (255 / np.maximum(brightest - darkest, 1e-30))
     return np.clip(np.round(image), 0, 255).astype(np.uint8)

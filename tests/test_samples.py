@@ -31,12 +31,9 @@ class TestHowPeopleSeeAnImage:
     def test_standardised_is_stretched_to_its_range(self, mean, deviation):
         np.testing.assert_allclose(kx.Samples((RAMP - mean) / deviation).images, SEEN, atol=1)
 
-    def test_one_stretch_serves_all_samples(self):
-        # The second image is darker by the same amount everywhere; it has to look darker.
-        standardised = np.concatenate([RAMP * 4, RAMP * 2 - 2])
-        first, second = kx.Samples(standardised).images.astype(float)
-        assert (second.min(), first.max()) == (0, 255)
-        assert second.max() < 100
+    def test_a_standardised_image_looks_the_same_among_others(self):
+        standardised = np.concatenate([RAMP * 4 - 2, RAMP * 2 - 2])
+        np.testing.assert_array_equal(kx.Samples(standardised).images, np.concatenate([SEEN, SEEN]))
 
     def test_a_black_and_a_white_image(self):
         assert kx.Samples(np.zeros((1, 4, 4, 3), np.float32)).images.max() == 0
