@@ -33,7 +33,7 @@ def require_program(name: str) -> str:
     return str(path)
 
 
-def require_backend(*names: str, reason: str = "is about that backend") -> None:
+def require_backend(*names: str, reason: str = "it is about that backend") -> None:
     """This process runs on one of these Keras backends. Elsewhere the test skips, also under CI, which runs each of them.
 
     For a second backend in a process of its own use `require_module`.
@@ -42,4 +42,4 @@ def require_backend(*names: str, reason: str = "is about that backend") -> None:
 
     backend = keras.config.backend()
     if backend not in names:
-        pytest.skip(f"on {backend}; {reason}: {' or '.join(names)}", allow_module_level=True)
+        pytest.skip(f"runs on {' and '.join(names)}, not on {backend}: {reason}", allow_module_level=True)

@@ -54,7 +54,7 @@ def test_importing_loads_nothing_heavy():
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_explaining_a_fit_loads_no_tensorflow(backend, tmp_path):
-    require_backend("tensorflow", reason="the others are started by the run on")
+    require_backend("tensorflow", reason="that run starts the others")
     require_module(backend)
     loaded = loaded_after(EXPLAIN_AND_FIT, str(tmp_path), KERAS_BACKEND=backend)
     assert list((tmp_path / "explanations").iterdir())

@@ -18,7 +18,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def here(tmp_path_factory):
     """The folder with the weights, and the maps of this process."""
-    require_backend("tensorflow", reason="the others are started by the run on")
+    require_backend("tensorflow", reason="that run starts the others")
     folder = tmp_path_factory.mktemp("maps")
     stored = maps_of.weights()
     np.savez(folder / "weights.npz", **stored)

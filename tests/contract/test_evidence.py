@@ -123,7 +123,7 @@ class Case:
 @pytest.fixture(scope="module", params=list(KINDS))
 def case(request):
     kind = KINDS[request.param]
-    require_backend(*kind.backends, reason="its convolutions cannot do channels_first on this processor; the others")
+    require_backend(*kind.backends, reason="TensorFlow has no channels_first convolution on CPUs")
     keras.utils.set_random_seed(0)
     return Case(kind)
 
