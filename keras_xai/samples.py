@@ -187,6 +187,9 @@ def replace_image(inputs: Any, image: Any, image_key: str | int | None) -> Any:
 
 def _inputs(x: Any, image_input: str | int | None) -> tuple[Any, str | int | None]:
     """`x` as NumPy, and the key of the image in it."""
+    if isinstance(x, list) and x and all(np.ndim(one) == 3 for one in x) and not _stacks(x):
+        sizes = sorted({tuple(np.shape(one)) for one in x})
+        raise ValueError(f"x holds images of different sizes, {sizes}; the model needs one: resize or pad them.")
     arrays: Any
     if isinstance(x, dict):
         arrays = {key: _array(f"x[{key!r}]", value) for key, value in x.items()}
