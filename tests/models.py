@@ -119,9 +119,7 @@ def stem(x, data_format="channels_last"):
 
 
 def last_conv(x, data_format="channels_last"):
-    return layers.Conv2D(
-        6, 3, strides=2, padding="same", activation="relu", data_format=data_format, name="conv2"
-    )(x)
+    return layers.Conv2D(6, 3, strides=2, padding="same", activation="relu", data_format=data_format, name="conv2")(x)
 
 
 def head(x, units=3, activation="softmax", data_format="channels_last"):

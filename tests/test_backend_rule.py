@@ -33,7 +33,9 @@ def test_imports_are_found_wherever_they_are():
 
 
 def test_only_the_backend_imports_a_framework():
-    users = {path.relative_to(ROOT).as_posix(): imported(path.read_text()) & FRAMEWORKS for path in PACKAGE.rglob("*.py")}
+    users = {
+        path.relative_to(ROOT).as_posix(): imported(path.read_text()) & FRAMEWORKS for path in PACKAGE.rglob("*.py")
+    }
     assert len(users) > 40
     assert {path: names for path, names in users.items() if names} == {
         "keras_xai/backend.py": {"tensorflow", "jax", "torch"}
@@ -42,7 +44,17 @@ def test_only_the_backend_imports_a_framework():
 
 def ruff(source: str, path: str) -> str:
     """What the project's rules say about a source, as if it stood at `path`."""
-    command = [sys.executable, "-m", "ruff", "check", "--no-cache", "--output-format=concise", "--stdin-filename", path, "-"]
+    command = [
+        sys.executable,
+        "-m",
+        "ruff",
+        "check",
+        "--no-cache",
+        "--output-format=concise",
+        "--stdin-filename",
+        path,
+        "-",
+    ]
     return subprocess.run(command, input=source, cwd=ROOT, capture_output=True, text=True, check=False).stdout
 
 
