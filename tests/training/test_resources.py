@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import keras_xai as kx
+from keras_xai import backend
 from keras_xai.callbacks import ExplanationCallback
 from keras_xai.engine import engine_for
 from tests.training.everything import all_explainers
@@ -30,18 +31,47 @@ class Watch(keras.callbacks.Callback):
         self.seen.append(self.look(self.model))
 
 
+@pytest.fixture
+def work(monkeypatch):
+    """Counts what may happen once only: looking for layers, making a compiled function, tracing it."""
+    counts = {"looked": 0, "made": 0, "traced": 0}
+
+    def counted(key, function):
+        def call(*arguments):
+            counts[key] += 1
+            return function(*arguments)
+
+        return call
+
+    monkeypatch.setattr(backend, "trace", counted("looked", backend.trace))
+    monkeypatch.setattr(backend.Compiled, "__init__", counted("made", backend.Compiled.__init__))
+    monkeypatch.setattr(backend.Compiled, "_traced", counted("traced", backend.Compiled._traced))
+    return counts
+
+
 @pytest.mark.parametrize("build", [functional, Variational])
-def test_nothing_is_traced_after_the_first_explained_epoch(build, tmp_path):
-    watch = Watch(lambda model: engine_for(model).num_traces)
+def test_nothing_is_traced_after_the_first_explained_epoch(build, tmp_path, work):
+    watch = Watch(lambda model: (engine_for(model).num_traces, *work.values()))
     model = compiled(build())
     fit(model, [ExplanationCallback(samples(5), all_explainers(), log_dir=tmp_path), watch], epochs=4)
     assert watch.seen == [watch.seen[0]] * 4
-    compiles = keras.backend.backend() != "torch"
-    assert (watch.seen[0] > 0) == compiles
-    # More samples fill batches of other sizes: jax pads them, TensorFlow leaves the axis free.
-    fit(model, [ExplanationCallback(samples(7), all_explainers(), log_dir=tmp_path), watch], epochs=1)
-    if keras.backend.backend() == "tensorflow":
-        assert watch.seen[-1] == watch.seen[0]
+    num_traces, looked, made, traced = watch.seen[0]
+    assert num_traces == traced
+    assert looked == 1
+    assert made > 1
+    if keras.backend.backend() == "torch":
+        assert traced == 0
+    else:
+        assert traced >= made
+
+
+def test_other_samples_of_the_same_size_are_not_traced_anew(tmp_path, work):
+    """TensorFlow leaves the batch axis free; jax compiles for each number of samples."""
+    model = compiled(small())
+    for count in (5, 7, 5):
+        fit(model, [ExplanationCallback(samples(count), ["grad_cam"], log_dir=tmp_path)], epochs=1)
+    assert work["looked"] == 1
+    assert work["traced"] == {"tensorflow": 1, "jax": 2, "torch": 0}[keras.backend.backend()]
 
 
 def test_explanations_follow_the_weights(tmp_path):
