@@ -15,7 +15,7 @@ from keras_xai.forward import INPUT, Forward, finished, merged
 from keras_xai.layers import Topology
 from keras_xai.queries import Answers, Observation, Queries
 from keras_xai.samples import Samples, replace_image
-from keras_xai.scores import Logit, LogProbability, Score
+from keras_xai.scores import Logit, LogProbability, Probability, Score
 
 # A batch of images holds about this many input values (16 MB), and at most this many images.
 _BATCH_VALUES = 2**22
@@ -85,9 +85,17 @@ class Engine:
             )
         topology = self.topology(samples)
         if not isinstance(score, Score):
-            return score, topology.heads[0]
+            output = getattr(score, "output", None)
+            return score, topology.heads[0] if output is None else topology.head(output)
         head = topology.head(score.output)
-        if type(score) is not Logit or head.activation is not None or not self._gives_probabilities(samples, head):
+        probabilities = self.gives_probabilities(samples, head)
+        if isinstance(score, (Probability, LogProbability)) and probabilities is False:
+            raise ValueError(
+                f"score={type(score).__name__}() needs probabilities, but the output {head.name!r} of "
+                f"{self._model().name!r} holds none: no final softmax or sigmoid was found, and its values leave [0, 1]. "
+                "End the model with a softmax or sigmoid layer, or explain score=keras_xai.scores.Logit()."
+            )
+        if type(score) is not Logit or head.activation is not None or not probabilities:
             return score, head
         if not self._warned:
             self._warned = True
@@ -130,7 +138,13 @@ class Engine:
             at_layers = {place[0].path: observed[place] for place in places if place[0] != INPUT}
             calls = {place[0].path: place[0] for place in places if place[0] != INPUT}
             return Answers(
-                **result, input=at_input[0] if at_input else None, layers=at_layers, calls=calls, score=score, head=head
+                **result,
+                input=at_input[0] if at_input else None,
+                layers=at_layers,
+                calls=calls,
+                score=score,
+                head=head,
+                probabilities=bool(self.gives_probabilities(samples, head)),
             )
 
         with backend.preserved_random_states():
@@ -156,18 +170,21 @@ class Engine:
         candidates: np.ndarray,
     ) -> tuple[dict, dict]:
         """One table through one compiled function in full batches: (observed by place, answers per query)."""
+        from keras import ops
+
         places = tuple(dict.fromkeys(place for one in table.observe for place in _places(one, topology, head)))
         forward = self._forward(samples, table, score, head, topology, places)
         n, rows = len(samples), table.num_rows(len(samples))
         size = min(batch_size(samples.image.shape[1:]), n * rows)
+        # On the device once, not once per batch.
+        shared = {} if table.rows is None else _map(ops.convert_to_tensor, {"x": samples.x, "tables": table.tables})
         stacked: list[dict] = []
         total: list = []
         for start in range(0, n * rows, size):
             count = min(size, n * rows - start)
             index = np.arange(start, start + (size if backend.needs_full_batches() else count))
-            result = forward(
-                _arguments(samples, table, candidates, *np.divmod(index.clip(max=n * rows - 1), rows), count)
-            )
+            which, row = np.divmod(index.clip(max=n * rows - 1), rows)
+            result = forward(shared | _arguments(samples, table, candidates, which, row, count))
             if table.accumulate != "stack":
                 part = result.pop("observed")
                 total = [merged(table.accumulate, *two) for two in zip(total, part, strict=True)] if total else part
@@ -192,18 +209,20 @@ class Engine:
         places: tuple,
     ) -> Forward:
         at = INPUT if table.at is None else topology.resolve(table.at, head)[0]
-        key = (_signature(samples), places, score, head, table.perturb, at, table.accumulate, table.signature())
+        probabilities = bool(self.gives_probabilities(samples, head))
+        static = (places, score, head, table.perturb, at, table.accumulate, probabilities)
+        key = (_signature(samples), *static, table.signature())
         if key not in self._forwards:
             while len(self._forwards) >= _MAX_COMPILED:
                 oldest = next(iter(self._forwards))
                 self._past_traces += self._forwards.pop(oldest).compiled.num_traces
-            self._forwards[key] = Forward(
-                self._model, topology, places, score, head, samples, table.perturb, at, table.accumulate
-            )
+            self._forwards[key] = Forward(self._model, topology, places, score, head, samples, *static[3:])
         return self._forwards[key]
 
-    def _gives_probabilities(self, samples: Samples, head: Head) -> bool:
-        """Whether an output without a known activation holds probabilities, judged by running it."""
+    def gives_probabilities(self, samples: Samples, head: Head) -> bool | None:
+        """Whether an output holds probabilities; without a known activation judged by running it, None for undecided."""
+        if head.activation is not None:
+            return True
         key = (_signature(samples), head)
         if key not in self._probabilities:
             forward = Forward(self._model, self.topology(samples), (), _nothing, head, samples)
@@ -211,7 +230,7 @@ class Engine:
             image = few if samples.image_key is None else few[samples.image_key]
             found = []
             # Images far outside the data drive logits out of [0, 1]; probabilities stay.
-            for factor in (1.0, 100.0, -100.0):
+            for factor in (1.0, 1e2, -1e2, 1e4, -1e4):
                 inputs = replace_image(few, (image * factor).astype(np.float32), samples.image_key)
                 candidates = np.ones((len(image), head.num_classes), bool)
                 with backend.preserved_random_states():
@@ -219,9 +238,10 @@ class Engine:
                 found.append(backend.to_numpy(result["predictions"]))
             self._past_traces += forward.compiled.num_traces
             values = np.reshape(found, (-1, head.shape[-1] if head.shape else 1))
+            values = values[np.isfinite(values).all(axis=1)]  # half precision may overflow out there
             sum_to_one = values.shape[1] > 1 and np.allclose(values.sum(axis=1), 1, atol=1e-3)
-            if not np.isfinite(values).all() or not (sum_to_one or np.ptp(values, axis=0).any()):
-                return False  # these weights cannot tell: ask again next time
+            if not np.isfinite(found[0]).all() or not (sum_to_one or np.ptp(values, axis=0).any()):
+                return None  # these weights cannot tell: ask again next time
             self._probabilities[key] = bool(np.min(values) >= 0 and np.max(values) <= 1 + 1e-3)
         return self._probabilities[key]
 
@@ -255,7 +275,7 @@ def _arguments(
         arguments["x"] = _map(lambda array: array[which], samples.x)
         return arguments
     real = (np.arange(len(which)) < count).astype(np.float32)
-    arguments |= {"x": samples.x, "index": which.astype(np.int32), "tables": table.tables}
+    arguments["index"] = which.astype(np.int32)
     arguments["rows"] = _map(lambda array: array[which, row], table.rows)
     if table.accumulate == "weighted_sum":
         arguments["weights"] = np.asarray(table.weights, np.float32)[which, row] * real

@@ -20,7 +20,8 @@ class Explanation:
         maps: (n, height, width) float32 at the image's size, bilinear from `raw`. Never normalised.
         valid: (n,) bool: False where the model gave a non-finite score; the map is zero there.
         scores: (n,) float32: what was explained. targets: (n,) int. predictions: (n, classes) float32, the model's output.
-        details: what the method adds: the layer(s) and the score used, its own results.
+        details: the "score" used, whether the predictions are "probabilities", the explainer's "config", and what the
+            method adds: the layer(s) used, its own results.
         images: (n, height, width, 1 or 3) uint8. labels, names, class_names: as in `Samples`.
     """
 

@@ -31,6 +31,7 @@ class Forward:
         perturb, at: how a query is made from its sample, and where ("input" or a call).
         accumulate: see `Queries`.
         samples: for the place and layout of the image; not kept.
+        probabilities: the output holds probabilities, although nothing was found to intercept.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Forward:
         perturb: Callable | None = None,
         at: Any = INPUT,
         accumulate: str = "stack",
+        probabilities: bool = False,
     ):
         self._model = model
         self._topology = topology
@@ -53,6 +55,7 @@ class Forward:
         self._perturb = perturb
         self._at = at
         self._accumulate = accumulate
+        self._probabilities = probabilities
         self._image_key = samples.image_key
         self._channels_first = samples.channels_first
         self._watched = list(dict.fromkeys(place for place, gradient, _ in places if gradient))
@@ -141,8 +144,7 @@ class Forward:
             raw = run(self._model(), replace_image(inputs, look(INPUT, image), self._image_key))
         raw = keras.tree.map_structure(lambda tensor: ops.cast(tensor, "float32"), raw)
         predictions = keras.tree.flatten(raw)[self._topology.heads.index(self._head)]
-        logits = ops.cast(caught[0], "float32") if caught else predictions
-        outputs = Outputs(raw, predictions, logits, self._head.activation if caught else None)
+        outputs = self._outputs(raw, predictions, caught)
         targets = most_probable(outputs, arguments["candidates"])
         known = isinstance(self._score, Score)
         scores = self._score.evaluate(outputs, targets) if known else self._score(raw, targets)
@@ -159,6 +161,15 @@ class Forward:
             "values": [values[place] for place in self._observed()],
         }
         return ops.sum(scores) * arguments["scale"], answers
+
+    def _outputs(self, raw: Any, predictions: Any, caught: list) -> Outputs:
+        from keras import ops
+
+        if caught:
+            return Outputs(raw, predictions, ops.cast(caught[0], "float32"), self._head.activation)
+        if self._probabilities:
+            return Outputs(raw, predictions, ops.log(ops.maximum(predictions, 1e-37)), "unknown")
+        return Outputs(raw, predictions, predictions, None)
 
     def _observed(self) -> list:
         return list(dict.fromkeys(place for place, _, _ in self._places))
@@ -218,7 +229,7 @@ def most_probable(outputs: Outputs, candidates: Any) -> Any:
     if len(evidence.shape) > 2:
         evidence = ops.mean(evidence, axis=tuple(range(1, len(evidence.shape) - 1)))
     if evidence.shape[-1] == 1:
-        positive = evidence - 0.5 if outputs.activation == "sigmoid" else evidence
+        positive = evidence if outputs.activation is None else evidence - 0.5
         evidence = ops.concatenate([-positive, positive], axis=-1)
     evidence = ops.where(ops.isnan(evidence), 0.0, evidence)
     return ops.cast(ops.argmax(ops.where(candidates, evidence, -np.inf), axis=-1), "int32")

@@ -116,7 +116,7 @@ class Answers:
         scores: (n[, r]) float32. targets: (n,) int. predictions: (n[, r], classes) float32.
         input: what was observed at the input (reduced, accumulated), or None.
         layers: the same for every observed layer, by path. calls: what is known of those layers, by path.
-        score: the score that was used. head: the output explained.
+        score: the score that was used. head: the output explained. probabilities: whether `predictions` are such.
     """
 
     scores: np.ndarray
@@ -127,6 +127,7 @@ class Answers:
     calls: dict[str, Call]
     score: Any
     head: Head
+    probabilities: bool
 
     @property
     def activations(self) -> np.ndarray:

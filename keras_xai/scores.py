@@ -18,8 +18,9 @@ class Outputs(NamedTuple):
     Attributes:
         raw: the model's outputs as they are, floats as float32.
         predictions: (n, …, classes) float32, the output that is explained.
-        logits: what entered its final softmax or sigmoid; the predictions where that is unknown.
-        activation: "softmax", "sigmoid" or None: what turns `logits` into `predictions`.
+        logits: what entered its final softmax or sigmoid; else the predictions, as logarithms if they are probabilities.
+        activation: "softmax" or "sigmoid": what turns `logits` into `predictions`; "unknown" for probabilities that come
+            from elsewhere; None for outputs that are no probabilities.
     """
 
     raw: Any

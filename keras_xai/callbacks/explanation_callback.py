@@ -42,7 +42,8 @@ class ExplanationCallback(keras.callbacks.Callback):
         budget: at most this share of the training time, in (0, 1]; epochs that would exceed it are skipped, and said so
             in TensorBoard's Text tab. The first explanation, which compiles, is free. None for no limit.
         log_keys: scalars to put into the epoch's `logs` as well, such as "xai/drift/grad_cam", for EarlyStopping,
-            ModelCheckpoint and CSVLogger listed after this callback. NaN until first measured.
+            ModelCheckpoint and CSVLogger listed after this callback. NaN until first measured, which no comparison
+            beats: with `every` above 1, or in a resumed run, give EarlyStopping a `start_from_epoch`.
         on_error: "warn" switches an explainer that fails off for the run, warns once and logs the reason; "raise" raises.
         verbose: 0 is silent, 1 says in one line what is logged where; "auto" does as `fit` was told.
         name: of the log within the directory.
@@ -78,7 +79,11 @@ class ExplanationCallback(keras.callbacks.Callback):
         self.explainers = _explainers(explainers)
         if not isinstance(log_dir, (str, os.PathLike)):
             raise TypeError(f"log_dir must be a path; it is {log_dir!r}.")
-        self.log_dir = os.fspath(log_dir)
+        if "://" in os.fspath(log_dir):
+            raise ValueError(
+                f"log_dir must be a local directory; it is {log_dir!r}. Write there and copy, or mount it."
+            )
+        self.log_dir = os.path.expanduser(log_dir)
         if isinstance(every, bool) or not isinstance(every, (int, np.integer)) or every < 1:
             raise ValueError(f"every must be a number of epochs, at least 1; it is {every!r}.")
         if budget is not None and not (isinstance(budget, (int, float, np.number)) and 0 < budget <= 1):
@@ -120,6 +125,13 @@ class ExplanationCallback(keras.callbacks.Callback):
             self.log_dir, self.name, self.samples, enabled=backend.is_main_process(), epochs=self.params.get("epochs")
         )
         self._begun = False
+        self._previous: dict[str, Explanation] = {}
+        if self.every > self.params.get("epochs", self.every):
+            warnings.warn(
+                f"keras_xai: nothing will be explained, since every={self.every} is more than the "
+                f"{self.params['epochs']} epochs of this fit. Give a smaller every=.",
+                stacklevel=2,
+            )
         if self.verbose == 1 or (self.verbose == "auto" and self.params.get("verbose")):
             when = "every epoch" if self.every == 1 else f"every {self.every} epochs"
             print(
@@ -136,16 +148,16 @@ class ExplanationCallback(keras.callbacks.Callback):
             optimizer = getattr(self.model, "optimizer", None)
             untrained = epoch == 0 and (optimizer is None or keras.ops.convert_to_numpy(optimizer.iterations) == 0)
             if untrained and self.model.built:
-                explanations = self._explain(epoch)
-                if explanations and self._log is not None:
-                    self._log.baseline(explanations)
+                self._previous = self._explain(epoch)
+                if self._previous and self._log is not None:
+                    self._log.baseline(self._previous)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         if (epoch + 1) % self.every == 0 and self._active and self._affordable(epoch):
             with self._guarded(epoch):
                 explanations = self._explain(epoch)
                 self.measures = {method: self._measure(method, explanations[method], epoch) for method in explanations}
-                self.explanations = explanations
+                self.explanations = self._previous = explanations
                 self._scalars |= self._means()
                 if explanations and self._log is not None:
                     self._log.epoch(epoch, explanations, self.measures, logs)
@@ -198,7 +210,7 @@ class ExplanationCallback(keras.callbacks.Callback):
         return found
 
     def _measure(self, method: str, explanation: Explanation, epoch: int) -> dict[str, np.ndarray]:
-        previous = self.explanations.get(method)
+        previous = self._previous.get(method)
         try:
             return per_epoch(explanation, previous, self._metrics)
         except Exception as error:

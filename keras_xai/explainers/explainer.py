@@ -175,7 +175,12 @@ def _explanation(explainer: Explainer, samples: Samples, base: Answers | None, r
             f"{kind}.explain must return one map per sample, ({len(samples)}, h, w); it returned shape {raw.shape}."
         )
     valid = np.isfinite(base.scores) & np.isfinite(raw).all(axis=(1, 2))
-    details = {"score": name_of(base.score), "config": explainer.get_config(), **result.details}
+    details = {
+        "score": name_of(base.score),
+        "probabilities": base.probabilities,
+        "config": explainer.get_config(),
+        **result.details,
+    }
     return Explanation(
         method=explainer.name,
         signed=explainer.signed,

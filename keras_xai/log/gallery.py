@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_xai.log.area_average import area_average
 from keras_xai.log.colour_scale import colour_scale
+from keras_xai.log.outcome import class_rows
 from keras_xai.log.pictures import Frame, activations_picture, filmstrip_picture, montage_picture
 from keras_xai.log.tags import BASELINE_EPOCH
 from keras_xai.log.thinning import PICTURES, Thinning
@@ -108,6 +109,6 @@ class Gallery:
 
     def _keep(self, epoch: int, explanations: Mapping[str, Any]) -> None:
         self._frames[epoch] = {
-            method: Frame(area_average(explanation.raw, CELLS), np.asarray(explanation.predictions))
+            method: Frame(area_average(explanation.raw, CELLS), class_rows(explanation))
             for method, explanation in explanations.items()
         }

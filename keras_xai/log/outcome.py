@@ -24,6 +24,27 @@ def truth(labels: np.ndarray | None, index: int) -> int | list[int] | None:
     return classes[0] if len(classes) == 1 else classes
 
 
+def class_rows(explanation: Any) -> np.ndarray:
+    """What the network said about each sample, as rows that the functions below can read.
+
+    Args:
+        explanation: an `Explanation`. Dense predictions count by their mean over space; values that are known to be no
+            probabilities are moved below 0, where nobody takes them for such; a regression has no classes at all.
+
+    Returns:
+        (n, classes) float64.
+    """
+    rows = np.asarray(explanation.predictions, np.float64)
+    rows = rows.reshape(len(rows), -1, rows.shape[-1] if rows.ndim > 1 else 1).mean(axis=1)
+    if explanation.details.get("score") == "regression":
+        return np.full_like(rows, np.nan)
+    if explanation.details.get("probabilities", True):
+        return rows
+    if rows.shape[1] == 1:
+        rows = np.concatenate([-rows, rows], axis=1)
+    return rows - rows.max(axis=1, keepdims=True) - 1
+
+
 def prediction(row: np.ndarray) -> tuple[int | None, float | None]:
     """The predicted class of one sample and the confidence in it.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_xai import render
 from keras_xai.explanation import resize
-from keras_xai.log.outcome import class_name, is_wrong, prediction, top_classes, truth
+from keras_xai.log.outcome import class_name, class_rows, is_wrong, prediction, top_classes, truth
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,9 @@ def activations_picture(samples: Any, explanation: Any, title: str, vmax: Mappin
         (H, W, 3) uint8.
     """
     details = explanation.details
-    predictions = [top_classes(row, samples.class_names) for row in explanation.predictions]
+    predictions = [top_classes(row, samples.class_names) for row in class_rows(explanation)]
     captions = [
-        f"{samples.names[index]}\n{_verdict(samples, explanation.predictions, index)}" for index in range(len(samples))
+        f"{samples.names[index]}\n{_verdict(samples, class_rows(explanation), index)}" for index in range(len(samples))
     ]
     return render.feature_map_page(
         samples.images,
@@ -105,9 +105,10 @@ def filmstrip_picture(
 
 
 def _caption(samples: Any, explanation: Any, index: int, vmax: float) -> str:
-    lines = [samples.names[index], _verdict(samples, explanation.predictions, index)]
+    rows = class_rows(explanation)
+    lines = [samples.names[index], _verdict(samples, rows, index)]
     target = int(explanation.targets[index])
-    if target != prediction(explanation.predictions[index])[0]:
+    if target != prediction(rows[index])[0]:
         lines.append(f"explained: {class_name(samples.class_names, target)}")
     lines.append(f"scale {vmax:g}" if explanation.valid[index] else "no finite score: no map")
     fits = explanation.details.get("r2")

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from keras_xai import render
-from keras_xai.log.outcome import prediction, truth
+from keras_xai.log.outcome import class_rows, prediction, truth
 from keras_xai.log.packing import pack_maps
 from keras_xai.log.strict_json import strict_json
 from keras_xai.log.tags import BASELINE_EPOCH, VERSION
@@ -230,9 +230,9 @@ def _setting(value: Any) -> Any:
 def _outcomes(samples: Any, explanations: list[Any], flagged: Sequence[bool] | None) -> list[dict[str, Any]]:
     first = explanations[0]
     valid = np.all([explanation.valid for explanation in explanations], axis=0)
-    rows = []
+    rows, said = [], class_rows(first)
     for index, identifier in enumerate(samples.ids):
-        predicted, confidence = prediction(first.predictions[index])
+        predicted, confidence = prediction(said[index])
         rows.append(
             {
                 "id": identifier,

@@ -15,7 +15,7 @@ class Thinning:
 
     def __init__(self, epochs: int | None = None):
         self._epochs = epochs
-        self._slots = PICTURES - 1 if epochs is None or epochs > PICTURES else epochs
+        self._start: int | None = None
         self._asked = 0
         self._last_slot = -1
 
@@ -34,7 +34,11 @@ class Thinning:
 
     def _slot(self, epoch: int) -> int | None:
         if self._epochs:
-            return min(epoch * self._slots // self._epochs, self._slots - 1)
+            # A resumed run has fewer epochs to come than its total.
+            self._start = epoch if self._start is None else self._start
+            ahead = max(self._epochs - self._start, 1)
+            slots = PICTURES - 1 if ahead > PICTURES else ahead
+            return min((epoch - self._start) * slots // ahead, slots - 1)
         # the 1st, 2nd, 3rd, 5th, 9th, 17th, ... explained epoch
         is_power_of_two = self._asked & (self._asked - 1) == 0
-        return min(self._asked.bit_length(), self._slots - 1) if is_power_of_two else None
+        return min(self._asked.bit_length(), PICTURES - 2) if is_power_of_two else None
