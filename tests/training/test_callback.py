@@ -38,6 +38,12 @@ def test_every_so_many_epochs(tmp_path):
     assert set(stock(tmp_path, "scalars")["xai/score/grad_cam"]) == {1, 3}
 
 
+def test_it_says_when_no_epoch_is_due(tmp_path):
+    callback = GradCAMCallback(samples(), log_dir=tmp_path, every=3)
+    (message,) = told(lambda: fit(compiled(small()), [callback], epochs=2))
+    assert "nothing will be explained, since every=3 is more than the 2 epochs of this fit" in message
+
+
 def test_the_untrained_network_is_the_baseline(tmp_path):
     model, given = compiled(small()), samples()
     untrained = kx.GradCAM()(model, given)
@@ -65,6 +71,7 @@ def trained_before(model, callbacks):
 def test_no_baseline_of_a_trained_network(run, epochs, tmp_path):
     run(compiled(small()), [LIMECallback(samples(), 12, "grid", log_dir=tmp_path)])
     assert kinds(tmp_path) == [("epoch", epoch) for epoch in epochs]
+    assert list(stock(tmp_path, "scalars")["xai/drift/lime"]) == epochs[1:]
 
 
 def test_no_baseline_of_a_network_without_weights(tmp_path):
@@ -148,8 +155,8 @@ def test_log_keys_reach_the_callbacks_listed_after(tmp_path):
     expected = [np.nan, scores[1], scores[1], scores[3]]  # explained after epochs 1 and 3
     np.testing.assert_allclose([float(row["xai/score/grad_cam"]) for row in rows], expected, rtol=1e-6)
     drift = stock(tmp_path, "scalars")["xai/drift/grad_cam"]
-    np.testing.assert_allclose(history.history["xai/drift/grad_cam"], [np.nan, np.nan, np.nan, drift[3]], rtol=1e-6)
-    assert set(drift) == {3}
+    np.testing.assert_allclose(history.history["xai/drift/grad_cam"], [np.nan, drift[1], drift[1], drift[3]], rtol=1e-6)
+    assert set(drift) == {1, 3}
 
 
 def test_early_stopping_listens_to_a_measure_of_ours(tmp_path):
@@ -208,11 +215,11 @@ def test_the_budget_bounds_the_share_of_training_time(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("verbose", "of_fit", "lines"), [("auto", 0, 0), ("auto", 2, 1), (1, 0, 1), (0, 2, 0)])
 def test_one_line_says_what_is_logged_where(verbose, of_fit, lines, tmp_path, capsys):
-    callback = GradCAMCallback(samples(), log_dir=tmp_path, every=3, verbose=verbose)
+    callback = GradCAMCallback(samples(), log_dir=tmp_path, every=2, verbose=verbose)
     model = compiled(small())
-    model.fit(*_batch(), epochs=1, verbose=of_fit, callbacks=[callback])
+    model.fit(*_batch(), epochs=2, verbose=of_fit, callbacks=[callback])
     said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("keras_xai:")]
-    line = f"keras_xai: grad_cam of 4 samples after every 3 epochs. Watch them with: tensorboard --logdir {tmp_path}"
+    line = f"keras_xai: grad_cam of 4 samples after every 2 epochs. Watch them with: tensorboard --logdir {tmp_path}"
     assert said == [line] * lines
 
 
@@ -280,8 +287,12 @@ def test_results_stay_on_the_callback_and_start_afresh(tmp_path):
     again = kx.GradCAM()(model, callback.samples)
     np.testing.assert_allclose(callback.explanations["grad_cam"].maps, again.maps, rtol=1e-4, atol=1e-6)
     assert all(strip.dtype == np.uint8 and strip.shape[2:] == (3,) for strip in callback.filmstrips.values())
-    fit(compiled(small()), [callback], epochs=1)
-    assert "drift" not in callback.measures["grad_cam"]
+
+    another = compiled(small())
+    untrained = kx.GradCAM()(another, callback.samples)
+    fit(another, [callback], epochs=1)
+    moved = kx.metrics.drift(untrained.raw, callback.explanations["grad_cam"].raw)
+    np.testing.assert_allclose(callback.measures["grad_cam"]["drift"], moved, rtol=1e-4, atol=1e-6)
 
 
 def test_nothing_is_told_in_a_fit_where_all_is_well(tmp_path):
