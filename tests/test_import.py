@@ -75,6 +75,9 @@ def test_every_explainer_is_exported_and_documented():
         assert getattr(kx, cls.__name__) is cls
         assert cls.name == name
         assert "Args:" in inspect.getdoc(cls)
+        assert cls.needs
+        assert cls.passes
+        assert cls.paper is None or cls.paper.url.startswith("https://")
 
 
 def test_explainers_can_be_called_after_its_package_is_imported():

@@ -37,6 +37,10 @@ class Activations(Explainer):
     """
 
     name = "activations"
+    needs = "feature maps of a few layers"
+    passes = "1 forward"
+    per_class = False
+    sensitive = True
 
     def __init__(
         self,

@@ -28,6 +28,15 @@ class Result(NamedTuple):
     details: dict[str, Any] = {}
 
 
+class Paper(NamedTuple):
+    """Where a method was published: "Selvaraju et al.", "Grad-CAM: …", 2017, "https://…"."""
+
+    authors: str
+    title: str
+    year: int
+    url: str
+
+
 class Explainer:
     """The base of all explainers. A method is one subclass with a `name` and one generator, `explain`.
 
@@ -37,6 +46,11 @@ class Explainer:
     Attributes:
         name: what the method is called in `Explanation.method` and in the log.
         signed: True where negative values mean evidence against.
+        needs: what it looks at, in words: "activations and gradient at a layer", "scores".
+        passes: what a sample costs, in words: "1 forward, 1 backward".
+        per_class: False where every class has the same map.
+        sensitive: whether its maps change when the weights are randomised, as Adebayo et al. (2018) ask; None: not known.
+        paper: where it was published, or None.
         score: what is explained (see `keras_xai.scores`); None for the logit.
 
     Example:
@@ -50,6 +64,11 @@ class Explainer:
 
     name: ClassVar[str]
     signed: ClassVar[bool] = False
+    needs: ClassVar[str] = ""
+    passes: ClassVar[str] = ""
+    per_class: ClassVar[bool] = True
+    sensitive: ClassVar[bool | None] = None
+    paper: ClassVar[Paper | None] = None
     score: Any = None
 
     def prepare(self, samples: Samples) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_xai.explainers.explainer import Explainer, Result
+from keras_xai.explainers.explainer import Explainer, Paper, Result
 from keras_xai.explanation import resize
 from keras_xai.queries import Answers, Queries, gradient_at
 
@@ -33,6 +33,10 @@ class GradCAM(Explainer):
     """
 
     name = "grad_cam"
+    needs = "activations and gradient at a layer"
+    passes = "1 forward, 1 backward down to the layer"
+    sensitive = True
+    paper = Paper("Selvaraju et al.", "Grad-CAM", 2017, "https://arxiv.org/abs/1610.02391")
 
     def __init__(self, layer: Any = None, score: Any = None):
         self.layer = layer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras_xai.explainers.explainer import Explainer
+from keras_xai.explainers.explainer import Explainer, Paper
 from keras_xai.explainers.grad_cam import layer_maps
 from keras_xai.queries import Queries, gradient_at
 
@@ -26,6 +26,10 @@ class HiResCAM(Explainer):
     """
 
     name = "hires_cam"
+    needs = "activations and gradient at a layer"
+    passes = "1 forward, 1 backward down to the layer"
+    sensitive = True
+    paper = Paper("Draelos and Carin", "Use HiResCAM instead of Grad-CAM", 2020, "https://arxiv.org/abs/2011.08891")
 
     def __init__(self, layer: Any = None, score: Any = None):
         self.layer = layer

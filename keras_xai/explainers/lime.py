@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_xai.explainers.explainer import Explainer, Result
+from keras_xai.explainers.explainer import Explainer, Paper, Result
 from keras_xai.explainers.superpixels import superpixels
 from keras_xai.queries import Queries
 from keras_xai.samples import Samples
@@ -49,6 +49,10 @@ class LIME(Explainer):
 
     name = "lime"
     signed = True
+    needs = "scores of images with hidden superpixels"
+    passes = "256 forward"
+    sensitive = True
+    paper = Paper("Ribeiro et al.", "Why should I trust you?", 2016, "https://arxiv.org/abs/1602.04938")
 
     def __init__(
         self,
