@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from keras_xai.commands.starting_keras import start_keras
 from keras_xai.demo.data import SHORTCUT_CLASS, Data, make_data, put_stickers, sticker_corner
 from keras_xai.demo.findings import CELL, Findings, as_inputs, measure, sentences, share_inside
-from keras_xai.demo.hush import hush
 from keras_xai.demo.network import build_model
 from keras_xai.demo.places import check_port, log_directory
 from keras_xai.demo.progress import progress
@@ -80,7 +80,9 @@ def run(
     started = time.perf_counter()
     say(_introduction())
     data = make_data(seed)
-    keras, kx = _start_keras()
+    keras = start_keras()
+    import keras_xai as kx
+
     model = build_model(seed)
     _describe(say, data, model, keras.config.backend(), time.perf_counter() - started)
 
@@ -98,17 +100,6 @@ def run(
     if serve:
         _serve(log_dir, port)
     return Outcome(log_dir, pictures, findings, model, data)
-
-
-def _start_keras() -> tuple[Any, Any]:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with hush():
-        import keras
-
-        # The first tensor starts the devices, which is when drivers that are not there get mentioned.
-        keras.ops.zeros(1)
-        import keras_xai as kx
-    return keras, kx
 
 
 def _samples(data: Data) -> Any:

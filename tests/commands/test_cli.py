@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 
 import keras_xai
-from keras_xai.cli import check_backend, main
+from keras_xai.cli import main
+from keras_xai.commands.starting_keras import check_backend
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 
 
 def run(*arguments, cwd, **environment):

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from keras_xai.demo.hush import hush
+from keras_xai.commands.hush import hush
 
 
 def chatter():
