@@ -1,0 +1,101 @@
+"""What there is to see: all records of an experiment, from what TensorBoard knows about them without reading them."""
+
+import json
+import math
+from typing import Any
+
+from keras_xai.dashboard.cache import BoundedCache
+from keras_xai.dashboard.refusal import Refusal, quoted
+from keras_xai.dashboard.sessions import true_sessions
+from keras_xai.dashboard.source import VERSION, Source, refuse_other_versions
+
+KINDS = ("inputs", "baseline", "epoch", "activations", "alert")
+MAX_PROBLEMS = 20
+MAX_SESSIONS = 10_000  # remembered
+MAX_CONTENT = 10_000  # bytes; ours have about 150
+
+
+class Index:
+    """Lists the records of all runs. Remembers what few manifests it had to read; see `sessions`."""
+
+    def __init__(self) -> None:
+        self._sessions = BoundedCache(MAX_SESSIONS)
+
+    def read(self, source: Source) -> dict[str, Any]:
+        """Lists what there is now.
+
+        Args:
+            source: the experiment.
+
+        Returns:
+            `{"version", "runs": [{"run", "records": [{"tag", "kind", "name", "session", "epoch", "flagged",
+            "wall_time"}]}], "problems": [sentence, ...]}`; records by time, not more than twenty problems.
+        """
+        runs, problems = [], []
+        for run, tags in sorted(source.records().items()):
+            records = []
+            for tag, series in tags.items():
+                try:
+                    records.append(_entry(run, tag, series))
+                except Refusal as problem:
+                    problems.append(str(problem))
+            if records:
+                records.sort(key=lambda record: (record["wall_time"], record["tag"]))
+                self._correct_sessions(source, run, records)
+                runs.append({"run": run, "records": records})
+        if len(problems) > MAX_PROBLEMS:
+            problems[MAX_PROBLEMS - 1 :] = [f"{len(problems) - MAX_PROBLEMS + 1} more records cannot be shown."]
+        return {"version": VERSION, "runs": runs, "problems": problems}
+
+    def _correct_sessions(self, source: Source, run: str, records: list[dict[str, Any]]) -> None:
+        def session_of(record: dict[str, Any]) -> str:
+            key = (source.experiment, run, record["tag"], record["wall_time"])
+            return self._sessions.get(key, lambda: _session_of(source, run, record))
+
+        by_name: dict[str, list[dict[str, Any]]] = {}
+        for record in records:
+            by_name.setdefault(record["name"], []).append(record)
+        for log in by_name.values():
+            for record, session in zip(log, true_sessions(log, session_of), strict=True):
+                record["session"] = session
+
+
+def _session_of(source: Source, run: str, record: dict[str, Any]) -> str:
+    """What the manifest says; where it says nothing, what TensorBoard does."""
+    try:
+        session = source.manifest(run, record["tag"], record["wall_time"]).get("session")
+    except Refusal:
+        session = None
+    return session if isinstance(session, str) else record["session"]
+
+
+def _entry(run: str, tag: str, series: Any) -> dict[str, Any]:
+    content = _content(run, tag, series.plugin_content)
+    wall = series.max_wall_time
+    if not isinstance(wall, float) or not math.isfinite(wall):
+        raise Refusal(422, f"{_named(run, tag)} has no time.")
+    return {"tag": tag, **content, "wall_time": wall}
+
+
+def _content(run: str, tag: str, raw: bytes) -> dict[str, Any]:
+    try:
+        about = json.loads(raw[:MAX_CONTENT])
+    except (ValueError, RecursionError) as error:
+        raise Refusal(422, f"{_named(run, tag)} does not say what it is: its plugin_content is no JSON.") from error
+    if not isinstance(about, dict):
+        raise Refusal(422, f"{_named(run, tag)} does not say what it is: its plugin_content is no object.")
+    refuse_other_versions(about, run, tag)
+    expected = {"kind": str, "name": str, "session": str, "epoch": (int, type(None)), "flagged": bool}
+    for field, kind in expected.items():
+        value = about.get(field)
+        if not isinstance(value, kind) or (field == "epoch" and isinstance(value, bool)):  # type: ignore[arg-type]
+            raise Refusal(422, f"{_named(run, tag)} does not say what it is: its {field} is {quoted(value)}.")
+    if about["kind"] not in KINDS:
+        raise Refusal(
+            422, f"{_named(run, tag)} is of the unknown kind {quoted(about['kind'])}; known: {', '.join(KINDS)}."
+        )
+    return {field: about[field] for field in expected}
+
+
+def _named(run: str, tag: str) -> str:
+    return f"Record {quoted(tag)} in run {quoted(run)}"

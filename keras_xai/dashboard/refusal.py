@@ -1,0 +1,20 @@
+"""What a request gets that cannot be answered."""
+
+
+class Refusal(Exception):
+    """Says with an HTTP status, and a sentence for the user, why there is no answer.
+
+    Args:
+        status: 4xx.
+        sentence: what happened and what to do.
+    """
+
+    def __init__(self, status: int, sentence: str):
+        super().__init__(sentence)
+        self.status = status
+
+
+def quoted(text: object, length: int = 80) -> str:
+    """A name from a log, fit for a sentence: in quotes, without control characters, not too long."""
+    said = repr(text)
+    return said if len(said) <= length else f"{said[: length - 3]}..."
