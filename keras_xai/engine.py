@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,16 @@ class Engine:
         self._probabilities: dict[tuple, bool] = {}
         self._past_traces = 0
         self._warned = False
+        self._report: Callable[[int, int], None] | None = None
+
+    @contextlib.contextmanager
+    def reporting(self, report: Callable[[int, int], None]) -> Iterator[None]:
+        """Inside, `report(done, total)` is called after every batch of a table of questions, in passes of the model."""
+        self._report = report
+        try:
+            yield
+        finally:
+            self._report = None
 
     @property
     def num_traces(self) -> int:
@@ -189,6 +200,8 @@ class Engine:
                 part = result.pop("observed")
                 total = [merged(table.accumulate, *two) for two in zip(total, part, strict=True)] if total else part
             stacked.append(_map(lambda tensor: tensor[:count], result))  # noqa: B023
+            if self._report is not None:
+                self._report(start + count, n * rows)
         answers = _map(lambda *parts: np.concatenate(parts), *backend.to_numpy(stacked))
         if table.rows is not None:
             answers = _map(lambda array: array.reshape(n, rows, *array.shape[1:]), answers)

@@ -76,6 +76,13 @@ class Explanation:
             f"{f', {invalid} invalid' if invalid else ''})"
         )
 
+    def _repr_html_(self) -> str:
+        """The maps on a page, in a notebook."""
+        from keras_xai.log.pictures import page
+        from keras_xai.render.html import figure
+
+        return figure(page(self, self.method), f"{self.method} of {len(self)} samples", repr(self))
+
     def overlay(self, alpha: float = 0.5, vmax: Any = None) -> np.ndarray:
         """The maps laid over the images.
 

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from keras_xai import backend
+from keras_xai.callbacks.notebook import NotebookDisplay, in_notebook
 from keras_xai.explainers.activations import Activations
 from keras_xai.explainers.discovery import explainers as known_explainers
 from keras_xai.explainers.explainer import Explainer, explain
@@ -45,7 +46,8 @@ class ExplanationCallback(keras.callbacks.Callback):
             ModelCheckpoint and CSVLogger listed after this callback. NaN until first measured, which no comparison
             beats: with `every` above 1, or in a resumed run, give EarlyStopping a `start_from_epoch`.
         on_error: "warn" switches an explainer that fails off for the run, warns once and logs the reason; "raise" raises.
-        verbose: 0 is silent, 1 says in one line what is logged where; "auto" does as `fit` was told.
+        verbose: 0 is silent, 1 says in one line what is logged where and, in a notebook, shows the latest explanations
+            below the cell; "auto" does as `fit` was told.
         name: of the log within the directory.
 
     Attributes:
@@ -132,7 +134,9 @@ class ExplanationCallback(keras.callbacks.Callback):
                 f"{self.params['epochs']} epochs of this fit. Give a smaller every=.",
                 stacklevel=2,
             )
-        if self.verbose == 1 or (self.verbose == "auto" and self.params.get("verbose")):
+        talks = self.verbose == 1 or (self.verbose == "auto" and self.params.get("verbose"))
+        self._display = NotebookDisplay(self.samples) if talks and in_notebook() else None
+        if talks:
             when = "every epoch" if self.every == 1 else f"every {self.every} epochs"
             print(
                 f"keras_xai: {', '.join(self._active)} of {len(self.samples)} samples after {when}. "
@@ -161,6 +165,8 @@ class ExplanationCallback(keras.callbacks.Callback):
                 self._scalars |= self._means()
                 if explanations and self._log is not None:
                     self._log.epoch(epoch, explanations, self.measures, logs)
+                if explanations:
+                    self._show(epoch, explanations)
         if logs is not None:
             logs.update({key: self._scalars[key] for key in self.log_keys})
 
@@ -222,6 +228,15 @@ class ExplanationCallback(keras.callbacks.Callback):
             )
             self._metrics = ()
             return per_epoch(explanation, previous)
+
+    def _show(self, epoch: int, explanations: dict[str, Explanation]) -> None:
+        if self._display is None:
+            return
+        try:
+            self._display.show(epoch, explanations)
+        except Exception as error:
+            self._display = None
+            self._report("The display in the notebook failed", error, epoch, "It is switched off; all else goes on")
 
     def _means(self) -> dict[str, float]:
         means = {}

@@ -8,7 +8,25 @@ import numpy as np
 
 from keras_xai import render
 from keras_xai.explanation import resize
+from keras_xai.log.colour_scale import colour_scale
 from keras_xai.log.outcome import class_name, class_rows, is_wrong, prediction, top_classes, truth
+
+
+def page(explanation: Any, title: str) -> np.ndarray:
+    """One explanation on a page, each sample on its own scale.
+
+    Args:
+        explanation: an `Explanation`.
+        title: what stands above.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    if "feature_maps" in explanation.details:
+        peaks = {layer: maps.max(axis=(0, 1, 2)) for layer, maps in explanation.details["feature_maps"].items()}
+        scales = {layer: colour_scale(np.maximum(peak, 0)) for layer, peak in peaks.items()}
+        return activations_picture(explanation, explanation, title, scales)
+    return montage_picture(explanation, explanation, title, colour_scale(np.abs(explanation.maps).max(axis=(1, 2))))
 
 
 @dataclass(frozen=True)
