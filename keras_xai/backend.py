@@ -304,3 +304,35 @@ def _tensorflow_seeds() -> random.Random | None:
     from tensorflow.python.eager import context
 
     return getattr(context.context(), "_rng", None)
+
+
+def pipeline_graph(dataset: Any) -> Any:
+    """A tf.data.Dataset as a GraphDef.
+
+    Raises:
+        ValueError: it cannot be written down as a graph.
+    """
+    import tensorflow as tf
+    from tensorflow.core.framework import graph_pb2
+
+    variant = tf.data.experimental.to_variant(dataset)
+    try:
+        serialized = tf.raw_ops.DatasetToGraphV2(input_dataset=variant, external_state_policy=1)
+    except tf.errors.OpError as error:
+        raise ValueError(error.message) from error
+    return graph_pb2.GraphDef.FromString(serialized.numpy())
+
+
+def pipeline_of(graph: Any, element_spec: Any) -> Any:
+    """The tf.data.Dataset that a GraphDef describes.
+
+    Raises:
+        ValueError: it describes none.
+    """
+    import tensorflow as tf
+
+    try:
+        variant = tf.raw_ops.DatasetFromGraph(graph_def=graph.SerializeToString())
+    except tf.errors.OpError as error:
+        raise ValueError(error.message) from error
+    return tf.data.experimental.from_variant(variant, element_spec)

@@ -69,6 +69,34 @@ class Samples:
         width = max(2, len(str(len(self) - 1)))
         self.ids = [f"s{index:0{width}d}" for index in range(len(self))]
 
+    @classmethod
+    def from_data(cls, data: Any, count: int = 16, seed: int = 0, scan: int = 10_000, **known: Any) -> Samples:
+        """A few samples of every class, at random, from whatever Keras validates on. The data is left as it was found.
+
+        Args:
+            data: arrays x, `(x, y)` or `(x, y, sample_weight)` as Keras takes them; a tf.data.Dataset, batched or not; a
+                keras PyDataset; a torch DataLoader of a dataset with a length; or a sequence of such batches or samples.
+                Labels are class numbers, one-hot or multi-label; other y (regression, masks, several outputs) is ignored.
+                A sample of weight 0, or with NaN as its label, is none.
+            count: how many. Classes take turns, so that each is there as often as the others, if the data has it.
+            seed: another seed, other samples.
+            scan: look at so many samples at most: spread over data that can be indexed; the first of a tf.data.Dataset.
+            known: other arguments of `Samples`, such as class_names and image_input.
+
+        Returns:
+            `Samples` named by their position in the data, before any shuffling. The first ones are of different classes.
+
+        Raises:
+            TypeError: reading would use the data up or change what later epochs are given.
+            ValueError: no sample, or an argument is not as stated here.
+
+        Example:
+            >>> samples = Samples.from_data(validation_dataset, count=16, class_names=["cat", "dog"])
+        """
+        from keras_xai.sampling import chosen
+
+        return cls(**{**chosen(data, count, seed, scan), **known})
+
     @property
     def image(self) -> np.ndarray:
         return self.x if self._image_key is None else self.x[self._image_key]
@@ -242,7 +270,10 @@ def _array(name: str, value: Any) -> np.ndarray:
     if array.dtype.kind == "V":  # bfloat16
         array = array.astype(np.float32)
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must be an array of numbers; it is {type(value).__name__} of type {array.dtype}.")
+        hint = "" if array.ndim else " To choose samples from a data set, use keras_xai.Samples.from_data(data)."
+        raise TypeError(
+            f"{name} must be an array of numbers; it is {type(value).__name__} of type {array.dtype}.{hint}"
+        )
     if array.dtype == np.float64:
         array = array.astype(np.float32)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
