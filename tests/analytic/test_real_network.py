@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import keras_xai as kx
-from tests import real_network
+from examples import efficientnet_lite0
 from tests.real_network import (
     EGYPTIAN_CAT,
     ESPRESSO,
@@ -139,7 +139,7 @@ def test_weights_that_name_a_class_are_refused(tmp_path):
 
 
 def test_missing_weights_skip_at_home_and_fail_in_continuous_integration(monkeypatch):
-    monkeypatch.setattr(real_network, "PACKAGE", "a-package-that-is-not-installed")
+    monkeypatch.setattr(efficientnet_lite0, "PACKAGE", "a-package-that-is-not-installed")
     monkeypatch.setenv("CI", "true")
     with pytest.raises(pytest.fail.Exception, match="pip install a-package-that-is-not-installed"):
         require_network()
