@@ -204,6 +204,27 @@ def needs_full_batches() -> bool:
     return name() == "jax"
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """True where a computation ended for want of memory, so that a smaller one may succeed."""
+    if isinstance(error, MemoryError):
+        return True
+    backend = name()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return isinstance(error, tf.errors.ResourceExhaustedError)
+    if backend == "jax":
+        import jax
+
+        return isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" in str(error)
+    import torch
+
+    # Of a failure on the CPU, or inside a Keras layer, only the words are left.
+    said = ("out of memory", "can't allocate memory", "not enough memory")
+    wordy = isinstance(error, RuntimeError) and any(words in str(error) for words in said)
+    return wordy or isinstance(error, torch.OutOfMemoryError)
+
+
 def is_main_process() -> bool:
     """True in the one process of a job that writes."""
     backend = name()

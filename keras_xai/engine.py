@@ -61,6 +61,7 @@ class Engine:
         self._probabilities: dict[tuple, bool] = {}
         self._past_traces = 0
         self._warned = False
+        self._fitting: dict[tuple, int] = {}  # the largest batch that memory held, where the usual one was too large
         self._report: Callable[[int, int], None] | None = None
 
     @contextlib.contextmanager
@@ -180,13 +181,45 @@ class Engine:
         topology: Topology,
         candidates: np.ndarray,
     ) -> tuple[dict, dict]:
-        """One table through one compiled function in full batches: (observed by place, answers per query)."""
+        """One table, in smaller batches where memory does not hold the usual ones: (observed by place, answers)."""
+        key = _signature(samples)
+        usual = min(batch_size(samples.image.shape[1:]), len(samples) * table.num_rows(len(samples)))
+        size = min(usual, self._fitting.get(key, usual))
+        while True:
+            try:
+                found = self._in_batches(size, samples, table, score, head, topology, candidates)
+                break
+            except Exception as error:
+                if size == 1 or not backend.is_out_of_memory(error):
+                    raise
+            size //= 2  # after the except clause: the traceback would keep the tensors of the failed attempt
+        if size < min(usual, self._fitting.get(key, usual)):
+            if not self._fitting:
+                warnings.warn(
+                    f"keras_xai: {usual} images of {samples.size[0]}×{samples.size[1]} at once were too many for the memory "
+                    f"that is left. {self._model().name!r} is explained in batches of at most {size} from now on: the "
+                    "same result, more slowly. Leave more memory free to change that.",
+                    stacklevel=2,
+                )
+            self._fitting[key] = size
+        return found
+
+    def _in_batches(
+        self,
+        size: int,
+        samples: Samples,
+        table: Queries,
+        score: Any,
+        head: Head,
+        topology: Topology,
+        candidates: np.ndarray,
+    ) -> tuple[dict, dict]:
+        """One table through one compiled function in batches of `size`: (observed by place, answers per query)."""
         from keras import ops
 
         places = tuple(dict.fromkeys(place for one in table.observe for place in _places(one, topology, head)))
         forward = self._forward(samples, table, score, head, topology, places)
         n, rows = len(samples), table.num_rows(len(samples))
-        size = min(batch_size(samples.image.shape[1:]), n * rows)
         # On the device once, not once per batch.
         shared = {} if table.rows is None else _map(ops.convert_to_tensor, {"x": samples.x, "tables": table.tables})
         stacked: list[dict] = []
