@@ -123,6 +123,8 @@ class ExplanationLog:
     ) -> None:
         """Writes the explanations of one epoch: records, curves, and on some epochs pictures.
 
+        First waits until the epoch before is in the file: a process that is killed loses one epoch at most.
+
         Args:
             epoch: 0-based.
             explanations: method -> `Explanation`.
@@ -138,6 +140,7 @@ class ExplanationLog:
             return
         measures = measures or {}
         _check(measures, explanations, flagged, len(self._samples))
+        writer.flush()
         self._ensure_inputs(explanations)
         # Keras goes on changing its one dict of logs.
         maps = self._maps(epoch, explanations, logs=dict(logs or {}), measures=measures, flagged=flagged)

@@ -25,6 +25,7 @@ Work = Callable[[], Iterable[event_pb2.Event]]
 _writers: dict[tuple[int, str], "EventWriter"] = {}
 _lock = threading.RLock()  # re-entrant: a log may be collected, and closed, while another one opens
 _file_numbers = itertools.count()
+_CLOCK_START = time.time() - time.monotonic()
 
 
 class EventWriter:
@@ -36,7 +37,7 @@ class EventWriter:
 
     A failure never reaches the caller as an exception: each kind of trouble is told in one warning, given by the next
     call, and later batches are tried again. If the file was removed, a new one takes its place and begins with all
-    batches that were to be kept.
+    batches that were to be kept. A file of another process that grows meanwhile is told in the same way.
 
     Use `EventWriter.open(directory)`, and `close()` once per `open`.
     """
@@ -52,6 +53,7 @@ class EventWriter:
         self._size = 0
         self._kept: dict[str, bytes] = {}
         self._kept_in_file: dict[str, bytes] = {}
+        self._others: dict[str, int] | None = None
         self._told: set[object] = set()
         self._untold: deque[str] = deque()
 
@@ -125,7 +127,7 @@ class EventWriter:
         if os.getpid() != self._process:  # a forked worker of a data loader: the thread stayed in the parent
             return
         self._slots.acquire()
-        batch = partial(self._run, work, keep, time.time())
+        batch = partial(self._run, work, keep, _now())
         try:
             self._executor.submit(batch)
         except RuntimeError:  # the interpreter is shutting down and starts no threads any more
@@ -174,7 +176,7 @@ class EventWriter:
 
     def _append(self, batch: bytes) -> None:
         with self._file() as file:
-            start = b"" if self._size else _framed([event_pb2.Event(file_version="brain.Event:2")], time.time())
+            start = b"" if self._size else _framed([event_pb2.Event(file_version="brain.Event:2")], _now())
             missing = [kept for name, kept in self._kept.items() if self._kept_in_file.get(name) is not kept]
             data = b"".join([start, *missing, batch])
             try:
@@ -186,6 +188,23 @@ class EventWriter:
                 raise
         self._size += len(data)
         self._kept_in_file = dict(self._kept)
+        with contextlib.suppress(OSError):  # listing a directory that just vanished is no news
+            self._look_for_others()
+
+    def _look_for_others(self) -> None:
+        """Notes when a file of another process appeared or grew since the last look."""
+        own = f".{socket.gethostname()}.{os.getpid()}."
+        with os.scandir(self.directory) as entries:
+            files = [one for one in entries if one.name.startswith("events.out.tfevents.") and own not in one.name]
+        sizes = {file.name: file.stat().st_size for file in files}
+        for name, _ in sorted(sizes.items() - (sizes if self._others is None else self._others).items())[:1]:
+            self._say(
+                "others",
+                f"Another process writes explanations to {self.directory} at the same time, to the file {name}. Nothing "
+                "is lost, read_log reads both; but where both use one name TensorBoard takes the newer fit for the only "
+                "one, and mixes their curves. Give each process a log_dir of its own.",
+            )
+        self._others = sizes
 
     def _file(self) -> io.FileIO:
         """The event file, at its end; a new one where it is gone or is no longer what was written."""
@@ -204,14 +223,21 @@ class EventWriter:
 
     def _note(self, error: Exception) -> None:
         kind = error.errno if isinstance(error, OSError) and error.errno else type(error)
-        if kind in self._told:
-            return
-        self._told.add(kind)
-        self._untold.append(_sentence(self.directory, error))
+        self._say(kind, _sentence(self.directory, error))
+
+    def _say(self, kind: object, sentence: str) -> None:
+        if kind not in self._told:
+            self._told.add(kind)
+            self._untold.append(sentence)
 
     def _tell(self) -> None:
         while self._untold:
             warnings.warn(self._untold.popleft(), RuntimeWarning, stacklevel=3)
+
+
+def _now() -> float:
+    """Seconds since 1970 as the clock was when this process began: set back meanwhile, it would reorder the log."""
+    return _CLOCK_START + time.monotonic()
 
 
 def _framed(events: Iterable[event_pb2.Event], wall_time: float) -> bytes:
@@ -231,7 +257,7 @@ def _write_all(file: io.FileIO, data: bytes) -> None:
 
 def _new_path(directory: str) -> str:
     # The fields are padded so that the names of one process sort by age, which is how TensorBoard orders files.
-    name = f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}.{next(_file_numbers):04d}"
+    name = f"events.out.tfevents.{int(_now()):010d}.{socket.gethostname()}.{os.getpid()}.{next(_file_numbers):04d}"
     return str(Path(directory) / name)
 
 

@@ -83,7 +83,9 @@ def test_smaller_batches_give_the_same_maps(tmp_path):
 
 
 def test_one_image_that_does_not_fit_is_an_error():
-    require_backend("jax", "torch", reason="TensorFlow waits ten seconds for memory each time, and the logic is the same")
+    require_backend(
+        "jax", "torch", reason="TensorFlow waits ten seconds for memory each time, and the logic is the same"
+    )
     model, given = network(0), samples(2)
     (outcome,) = explain(model, [kx.GradCAM()], given, [None])
     assert backend.is_out_of_memory(outcome)
