@@ -6,12 +6,14 @@ import contextlib
 import warnings
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from keras_xai import backend
 from keras_xai.calls import Head
+from keras_xai.fitting_batch import FittingBatch
 from keras_xai.forward import INPUT, Forward, finished, merged
 from keras_xai.layers import Topology
 from keras_xai.queries import Answers, Observation, Queries
@@ -61,7 +63,7 @@ class Engine:
         self._probabilities: dict[tuple, bool] = {}
         self._past_traces = 0
         self._warned = False
-        self._fitting: dict[tuple, int] = {}  # the largest batch that memory held, where the usual one was too large
+        self._fitting = FittingBatch()
         self._report: Callable[[int, int], None] | None = None
 
     @contextlib.contextmanager
@@ -181,38 +183,20 @@ class Engine:
         topology: Topology,
         candidates: np.ndarray,
     ) -> tuple[dict, dict]:
-        """One table, in smaller batches where memory does not hold the usual ones: (observed by place, answers)."""
-        key = _signature(samples)
+        """One table of questions: (observed by place, answers per query)."""
         usual = min(batch_size(samples.image.shape[1:]), len(samples) * table.num_rows(len(samples)))
-        size = min(usual, self._fitting.get(key, usual))
-        while True:
-            try:
-                found = self._in_batches(size, samples, table, score, head, topology, candidates)
-                break
-            except Exception as error:
-                if size == 1 or not backend.is_out_of_memory(error):
-                    raise
-            size //= 2  # after the except clause: the traceback would keep the tensors of the failed attempt
-        if size < min(usual, self._fitting.get(key, usual)):
-            if not self._fitting:
-                warnings.warn(
-                    f"keras_xai: {usual} images of {samples.size[0]}×{samples.size[1]} at once were too many for the memory "
-                    f"that is left. {self._model().name!r} is explained in batches of at most {size} from now on: the "
-                    "same result, more slowly. Leave more memory free to change that.",
-                    stacklevel=2,
-                )
-            self._fitting[key] = size
-        return found
+        in_batches = partial(self._in_batches, samples, table, score, head, topology, candidates)
+        return self._fitting.run(in_batches, usual, _signature(samples), self._model().name)
 
     def _in_batches(
         self,
-        size: int,
         samples: Samples,
         table: Queries,
         score: Any,
         head: Head,
         topology: Topology,
         candidates: np.ndarray,
+        size: int,
     ) -> tuple[dict, dict]:
         """One table through one compiled function in batches of `size`: (observed by place, answers per query)."""
         from keras import ops

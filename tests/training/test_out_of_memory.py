@@ -69,7 +69,7 @@ def test_smaller_batches_give_the_same_maps(tmp_path):
     model, history = compiled(network(30)), []
     callback = ExplanationCallback(given, explainers(), log_dir=tmp_path)
     (message,) = told(lambda: history.append(fit(model, [callback, Sizes()], epochs=2)))
-    assert "60 images of 12×12 at once were too many for the memory that is left" in message
+    assert "60 images at once were too many for the memory that is left" in message
     assert "explained in batches of at most 30 from now on: the same result, more slowly" in message
     assert history[0].epoch == [0, 1]
     assert max(sizes[1]) == 30
