@@ -1,0 +1,175 @@
+// What the network was caught at: a list, and the evidence for the one that is open.
+
+import { Chart } from "./chart.js";
+import { h, icon, notice, place, say } from "./dom.js";
+import { alertKey } from "./selection.js";
+import { className, epochName, number } from "./text.js";
+
+const MOST = 300; // alerts read for the list
+
+export function createAlerts(app) {
+  return new Alerts(app);
+}
+
+class Alerts {
+  constructor(app) {
+    this.app = app;
+    this.cards = new Map();
+    this.list = h("div", { class: "alert-list", role: "list" });
+    this.detail = h("div", { class: "alert-detail" });
+    this.body = h("div", { class: "alerts" }, this.list, this.detail);
+    this.none = notice("No alerts", "The network was not caught at relying on a spurious feature in this fit. Alerts are written by SpuriousFeatureMonitor:",
+      h("pre", { text: 'monitor = keras_xai.callbacks.SpuriousFeatureMonitor(samples, log_dir="logs")\nmodel.fit(..., callbacks=[monitor])' }));
+    this.filtered = notice("No alert passes the filters", "Choose another class, or clear the search.");
+    this.element = h("div", { class: "alerts-view" });
+  }
+
+  update() {
+    const entries = allAlerts(this.app);
+    const shown = entries.filter((one) => passes(this.app, one)).sort(byWeight);
+    place(this.element, shown.length ? this.body : entries.length ? this.filtered : this.none);
+    place(this.list, shown.map((one) => this.card(one)));
+    const open = shown.find((one) => one.key === this.app.values.alert) ?? shown[0];
+    for (const one of shown) this.cards.get(one.key).setAttribute("aria-current", String(one === open));
+    if (open) this.open(open);
+  }
+
+  card(one) {
+    if (!this.cards.has(one.key)) this.cards.set(one.key, newCard(() => this.app.set({ alert: one.key, epoch: one.alert?.epoch ?? null })));
+    const card = this.cards.get(one.key);
+    const { alert } = one;
+    card.dataset.severity = alert?.severity ?? "";
+    say(card.title, alert ? one.className || "All classes" : "…");
+    say(card.note, alert?.error ? "This alert cannot be read" : alert ? `${alert.severity} · ${cueName(alert)} · ${epochName(alert.epoch)}` : "");
+    say(card.effect, alert?.effects?.length ? number(strongest(alert).effect) : "");
+    return card;
+  }
+
+  open(one) {
+    const signature = `${one.key} ${Boolean(one.alert)}`;
+    if (this.opened !== signature) {
+      this.opened = signature;
+      this.shown = one.alert && !one.alert.error ? new Detail(this.app, one) : null;
+      const failed = one.alert?.error ? notice("This alert cannot be read", one.alert.error.message) : notice("Reading the alert…");
+      this.detail.replaceChildren(this.shown?.element ?? failed);
+    }
+    this.shown?.update(one);
+  }
+}
+
+function newCard(onclick) {
+  const title = h("strong"), note = h("span", { class: "note" }), effect = h("span", { class: "effect" });
+  const card = h("button", { type: "button", class: "alert-card", onclick }, icon("flag"), h("span", {}, title, note), effect);
+  return Object.assign(h("div", { role: "listitem" }, card), { title, note, effect });
+}
+
+function allAlerts(app) {
+  const found = [];
+  for (const stream of app.streams)
+    for (const entry of stream.alerts.slice(0, MOST)) {
+      const alert = app.library.alert(entry);
+      const names = app.library.inputs(entry.owner)?.classNames;
+      found.push({ key: alertKey(entry), stream, entry, alert, className: alert && className(alert.classIndex, names) });
+    }
+  return found;
+}
+
+function passes(app, { alert, className: ofClass, stream }) {
+  const { label, text } = app.values;
+  if (!alert || alert.error) return true;
+  const wanted = text.trim().toLowerCase();
+  const words = [alert.sentence, ofClass, alert.cue, alert.severity, stream.label].join(" ").toLowerCase();
+  return (label === null || alert.classIndex === label) && words.includes(wanted);
+}
+
+/** Alerts before notices, the newest first. */
+function byWeight(a, b) {
+  const weight = ({ alert }) => (alert?.severity === "alert" ? 0 : 1);
+  return weight(a) - weight(b) || b.entry.epoch - a.entry.epoch || b.entry.wall - a.entry.wall;
+}
+
+const strongest = ({ effects }) => effects.reduce((best, one) => ((one.effect ?? -1) > (best.effect ?? -1) ? one : best));
+
+const cueName = ({ cue, region, property }) =>
+  property ? `${cue} cue: ${property}` : region ? `${cue} cue at row ${region[0]}, column ${region[1]} (${region[2]}×${region[3]})` : `${cue} cue`;
+
+class Detail {
+  constructor(app, one) {
+    this.app = app;
+    this.one = one;
+    const { alert } = one;
+    this.chart = new Chart(app, "Effect over epochs");
+    this.pictures = [];
+    const affected = h("button", { type: "button", class: "plain", onclick: () => this.jump() }, `Show ${alert.affected.length} affected in the grid`);
+    this.element = h("article", { class: "evidence", "data-severity": alert.severity },
+      h("header", {}, h("span", { class: "badge", text: alert.severity }), h("h2", { text: one.className || "All classes" }), h("span", { class: "note", text: `${cueName(alert)} · ${epochName(alert.epoch)}` })),
+      h("p", { class: "sentence", text: alert.sentence }),
+      alert.affected.length ? affected : null,
+      effectsTable(alert.effects),
+      alert.donors.length ? h("section", {}, h("h3", { text: "Where the cue was taken from" }), h("div", { class: "crops" }, alert.donors.map((bytes, index) => this.picture(`donor ${index}`, bytes, "crop", `Donor crop ${index + 1}`)))) : null,
+      alert.pairs.length ? h("section", {}, h("h3", { text: "Before and after" }), h("div", { class: "interventions" }, alert.pairs.map((pair, index) => this.pair(pair, index)))) : null,
+      this.chart.element);
+  }
+
+  picture(key, bytes, kind, label) {
+    const canvas = h("canvas", { class: kind, role: "img", "aria-label": label, title: label });
+    this.pictures.push({ key: `${this.one.key} ${key}`, bytes, canvas });
+    return canvas;
+  }
+
+  pair(pair, index) {
+    const names = this.app.library.inputs(this.one.entry.owner)?.classNames;
+    const side = (name, label) => {
+      const said = className(label, names);
+      const text = `${name}: ${said || "–"}`;
+      return h("figure", {}, pair[name] ? this.picture(`${name} ${index}`, pair[name], "scene", text) : h("div", { class: "missing", text: "picture missing" }), h("figcaption", {}, h("small", { text: name }), h("strong", { text: said || "–" })));
+    };
+    return h("div", { class: "intervention", "data-changed": String(pair.from !== pair.to) }, side("before", pair.from), h("span", { class: "arrow", "aria-hidden": "true", text: "→" }), side("after", pair.to));
+  }
+
+  update() {
+    for (const { key, bytes, canvas } of this.pictures) draw(canvas, this.app.library.bitmap(key, bytes, 512));
+    const { epochs, lines } = effectLines(this.app, this.one);
+    this.chart.element.hidden = !lines.length;
+    if (lines.length) this.chart.update(epochs, lines);
+  }
+
+  jump() {
+    this.app.set({ view: "grid", epoch: this.one.alert.epoch, affected: this.one.key, label: null, outcome: "all", text: "" });
+  }
+}
+
+function draw(canvas, bitmap) {
+  if (!bitmap || canvas.drawn === bitmap) return;
+  canvas.drawn = bitmap;
+  canvas.width = bitmap.width;
+  canvas.height = bitmap.height;
+  canvas.style.aspectRatio = `${bitmap.width} / ${bitmap.height}`;
+  canvas.getContext("2d").drawImage(bitmap, 0, 0);
+}
+
+function effectsTable(effects) {
+  if (!effects.length) return null;
+  const rows = effects.map(({ name, effect, lower, upper }) => {
+    const bar = h("span", { class: "interval" }, h("span", { class: "fill" }), h("span", { class: "bound" }));
+    bar.firstChild.style.width = `${100 * Math.min(Math.max(effect ?? 0, 0), 1)}%`;
+    bar.lastChild.style.left = `${100 * Math.min(Math.max(lower ?? 0, 0), 1)}%`;
+    bar.lastChild.hidden = lower === null;
+    const bounds = upper === null ? number(lower ?? NaN) : `${number(lower ?? NaN)} … ${number(upper)}`;
+    return h("tr", {}, h("th", { scope: "row", text: name.replace(/_/g, " ") }), h("td", { text: number(effect ?? NaN) }), h("td", { text: bounds }), h("td", { class: "wide" }, bar));
+  });
+  const head = ["Effect", "Measured", "Lower bound", ""].map((text) => h("th", { scope: "col", text }));
+  return h("table", { class: "effects" }, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows));
+}
+
+/** The same class and kind of cue at other epochs, from the alerts there. */
+function effectLines(app, { stream, alert }) {
+  const same = allAlerts(app).filter((one) => one.stream === stream && one.alert && !one.alert.error && one.alert.classIndex === alert.classIndex && one.alert.cue === alert.cue);
+  const epochs = stream.epochs.length ? stream.epochs.filter((epoch) => epoch >= 0) : same.map((one) => one.alert.epoch);
+  const names = [...new Set(same.flatMap((one) => one.alert.effects.map(({ name }) => name)))];
+  const at = (epoch, name) => {
+    const values = same.filter((one) => one.alert.epoch === epoch).flatMap((one) => one.alert.effects.filter((effect) => effect.name === name).map(({ effect }) => effect));
+    return values.length ? Math.max(...values) : null;
+  };
+  return { epochs, lines: names.map((name, colour) => ({ label: name.replace(/_/g, " "), colour, dash: 0, values: epochs.map((epoch) => at(epoch, name)) })) };
+}

@@ -1,0 +1,98 @@
+// A line chart over epochs: uPlot draws the lines; the legend is ours and reads at the epoch of the slider.
+
+import uPlot from "./uplot.esm.js";
+import { h, say } from "./dom.js";
+import { epochName, number } from "./text.js";
+import { colourOf } from "./theme.js";
+
+const HEIGHT = 190;
+const PALETTE = ["#3b78c3", "#e07b39", "#3f9b6c", "#c0504d", "#8b6bb1", "#8a7350", "#d07fb8", "#7c8790"];
+const DASHES = [[], [6, 4], [2, 3], [10, 4, 2, 4]];
+
+export class Chart {
+  constructor(app, title) {
+    this.app = app;
+    this.canvas = h("div", { class: "plot", onclick: () => this.pick() });
+    this.legend = h("ul", { class: "legend" });
+    this.title = h("h3", { text: title });
+    this.element = h("section", { class: "chart", "aria-label": title }, this.title, this.canvas, this.legend);
+  }
+
+  /** @param epochs the axis. @param lines [{label, values, colour, dash}], values with null for missing; colour and dash are numbers. */
+  update(epochs, lines) {
+    this.epochs = epochs;
+    this.lines = lines;
+    const width = Math.floor(this.canvas.clientWidth) || 320;
+    const signature = JSON.stringify([lines.map(({ label, colour, dash }) => [label, colour, dash]), document.documentElement.dataset.theme]);
+    if (signature !== this.signature) this.rebuild(signature, width);
+    const data = [epochs, ...lines.map((line) => line.values)];
+    const print = JSON.stringify([data.length, epochs.length, epochs.at(-1), lines.map((line) => line.values.at(-1))]);
+    if (print !== this.print) {
+      this.print = print;
+      this.plot.setData(data);
+    }
+    if (width !== this.plot.width) this.plot.setSize({ width, height: HEIGHT });
+    this.mark();
+  }
+
+  rebuild(signature, width) {
+    this.signature = signature;
+    this.print = null;
+    this.plot?.destroy();
+    const axis = { stroke: colourOf("--muted"), grid: { stroke: colourOf("--line"), width: 1 }, ticks: { stroke: colourOf("--line"), width: 1 }, font: "11px system-ui, sans-serif" };
+    const across = { ...axis, size: 30, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000], values: (_, epochs) => epochs.map((epoch) => (epoch === -1 ? "" : String(epoch))) };
+    this.plot = new uPlot({
+      width, height: HEIGHT, legend: { show: false }, scales: { x: { time: false } }, padding: [10, 10, 0, 0],
+      cursor: { sync: { key: "keras-xai" }, drag: { x: false, y: false }, points: { size: 5 } },
+      axes: [across, { ...axis, size: 54, values: (_, values) => values.map(number) }],
+      series: [{}, ...this.lines.map((line) => ({ stroke: strokeOf(line), width: 1.75, dash: DASHES[line.dash % DASHES.length], spanGaps: true, points: { show: this.epochs.length < 40, size: 4, fill: strokeOf(line) } }))],
+      hooks: { draw: [(plot) => this.drawEpoch(plot)], setCursor: [() => this.updateLegend()] },
+    }, null, this.canvas);
+    this.values = this.lines.map(() => h("output"));
+    this.legend.replaceChildren(...this.lines.map((line, index) => legendItem(line, this.values[index])));
+  }
+
+  /** The line at the epoch on screen. */
+  mark() {
+    if (this.marked !== this.app.epoch) this.plot.redraw(false);
+    this.marked = this.app.epoch;
+    this.updateLegend();
+  }
+
+  drawEpoch({ ctx, bbox, valToPos }) {
+    if (this.app.epoch === null) return;
+    const x = valToPos(this.app.epoch, "x", true);
+    if (!(x >= bbox.left && x <= bbox.left + bbox.width)) return;
+    ctx.save();
+    ctx.strokeStyle = colourOf("--accent");
+    ctx.lineWidth = window.devicePixelRatio;
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+    ctx.restore();
+  }
+
+  /** The values at the pointer, else at the epoch on screen. */
+  updateLegend() {
+    const hovered = this.plot?.cursor.idx;
+    const index = hovered ?? this.epochs.indexOf(this.app.epoch);
+    this.values?.forEach((output, line) => say(output, number(this.lines[line].values[index] ?? NaN)));
+    this.legend.title = index >= 0 ? `At ${epochName(this.epochs[index])}` : "";
+  }
+
+  /** A click goes to that epoch. */
+  pick() {
+    const epoch = this.epochs[this.plot.cursor.idx];
+    if (epoch !== undefined) this.app.set({ epoch });
+  }
+}
+
+const strokeOf = ({ colour }) => PALETTE[colour % PALETTE.length];
+
+function legendItem(line, output) {
+  const key = h("span", { class: "key" });
+  key.style.borderTopColor = strokeOf(line);
+  key.style.borderTopStyle = line.dash % DASHES.length ? "dashed" : "solid";
+  return h("li", {}, key, h("span", { class: "name", text: line.label, title: line.label }), output);
+}

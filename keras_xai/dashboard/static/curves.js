@@ -1,0 +1,103 @@
+// Loss and accuracy, what is measured on the maps, and reliance, all on one axis of epochs.
+
+import { Chart } from "./chart.js";
+import { h, notice, place } from "./dom.js";
+import { classesOf, shownMethods } from "./selection.js";
+import { measureName, methodName, sentence } from "./text.js";
+
+export function createCurves(app) {
+  const charts = new Map();
+  const grid = h("div", { class: "charts" });
+  const waiting = notice("Reading the curves…");
+  const nothing = notice("There are no curves in this fit yet", "They begin with the first explained epoch.");
+  const element = h("div", { class: "curves" });
+  const chartFor = (title) => {
+    if (!charts.has(title)) charts.set(title, new Chart(app, title));
+    return charts.get(title);
+  };
+  const update = () => {
+    const wanted = collect(app);
+    if (!wanted) return place(element, waiting);
+    const failed = wanted.failed.map((error) => notice("The curves cannot be read", error.message));
+    const shown = [...wanted.groups].filter(([, lines]) => lines.some((line) => line.values.some(Number.isFinite)));
+    place(element, ...(failed.length ? failed : shown.length ? [grid] : [nothing]));
+    place(grid, shown.map(([title]) => chartFor(title).element));
+    for (const [title, lines] of shown) chartFor(title).update(wanted.epochs, lines);
+  };
+  return { element, update };
+}
+
+/** Title of a chart → its lines; undefined while curves are on their way. */
+function collect(app) {
+  const perClass = app.values.label !== null;
+  const read = app.streams.map((stream) => [stream, app.library.series(stream, perClass)]);
+  if (read.some(([, series]) => !series)) return undefined;
+  const groups = new Map();
+  const draw = (title, line) => groups.set(title, [...(groups.get(title) ?? []), line]);
+  const epochs = epochsOf(read);
+  read.forEach(([stream, series], dash) => {
+    if (series.error) return;
+    const named = (name) => (app.streams.length > 1 ? `${name} · ${stream.label}` : name);
+    const add = (title, name, colour, points) => draw(title, { label: named(name), colour, dash, values: epochs.map((epoch) => points.get(epoch) ?? null) });
+    addLogs(series, add);
+    addMeasures(app, series, perClass, add);
+    addReliance(app, series, add);
+  });
+  return { epochs, groups, failed: read.map(([, series]) => series.error).filter(Boolean) };
+}
+
+function epochsOf(read) {
+  const scalars = read.flatMap(([, series]) => Object.values(series.scalars ?? {}).flatMap((points) => points.map(([step]) => step)));
+  return [...new Set([...read.flatMap(([, series]) => series.epochs ?? []), ...scalars])].sort((a, b) => a - b);
+}
+
+const overEpochs = (series, values) => new Map(series.epochs.map((epoch, index) => [epoch, values[index]]));
+
+/** Keras's own numbers, training and validation in one chart. */
+function addLogs(series, add) {
+  const keys = Object.keys(series.logs ?? {}).filter((key) => !key.startsWith("xai/"));
+  const order = (key) => (/loss$/.test(key) ? 0 : /acc/.test(key) ? 1 : 2);
+  for (const key of keys.sort((a, b) => order(a) - order(b) || a.localeCompare(b))) {
+    const base = key.replace(/^val_/, "");
+    add(sentence(base.replace(/_/g, " ")), key === base ? "training" : "validation", key === base ? 0 : 1, overEpochs(series, series.logs[key]));
+  }
+}
+
+/** The mean over valid samples, of all classes or of one. */
+function addMeasures(app, series, perClass, add) {
+  const methods = shownMethods(app).map(({ name }) => name);
+  const table = perClass ? meansOfClass(series, app.values.label) : (series.means ?? {});
+  const measures = [...new Set(methods.flatMap((method) => Object.keys(table[method] ?? {})))];
+  for (const measure of measures)
+    methods.forEach((method, colour) => {
+      const values = table[method]?.[measure];
+      if (values) add(`${measureName(measure)}${perClass ? ` · ${classTitle(app)}` : ""}`, methodName(method), colour, overEpochs(series, values));
+    });
+}
+
+const classTitle = (app) => classesOf(app).find(([label]) => label === app.values.label)?.[1] ?? `class ${app.values.label}`;
+
+/** Method → measure → mean per epoch over the samples of one class. */
+function meansOfClass(series, label) {
+  const members = (series.samples ?? []).flatMap((sample, index) => ([sample.label].flat().includes(label) ? [index] : []));
+  const mean = (row, epoch) => {
+    const kept = members.filter((index) => series.outcomes?.valid?.[epoch]?.[index] !== false).map((index) => row?.[index]).filter(Number.isFinite);
+    return kept.length ? kept.reduce((sum, value) => sum + value, 0) / kept.length : null;
+  };
+  const perMeasure = (measures) => Object.fromEntries(Object.entries(measures).map(([name, rows]) => [name, rows.map(mean)]));
+  return Object.fromEntries(Object.entries(series.measures ?? {}).map(([method, measures]) => [method, perMeasure(measures)]));
+}
+
+/** What the monitor measured: tags xai/spurious/<what>[/<class>]. */
+function addReliance(app, series, add) {
+  const wanted = app.values.label === null ? null : [String(app.values.label), classTitle(app)];
+  const colours = new Map();
+  for (const [tag, points] of Object.entries(series.scalars ?? {})) {
+    const [, what, ofClass] = /^xai\/spurious\/([^/]+)(?:\/(.+))?$/.exec(tag) ?? [];
+    if (!what || (ofClass && wanted && !wanted.includes(ofClass))) continue;
+    const title = `Reliance: ${what.replace(/_/g, " ")}`;
+    const colour = colours.get(title) ?? 0;
+    colours.set(title, colour + 1);
+    add(title, ofClass ?? "all classes", colour, new Map(points));
+  }
+}

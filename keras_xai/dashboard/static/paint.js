@@ -1,0 +1,126 @@
+// A map over its picture. As opaque as there is evidence: |value| / top · opacity, so that no evidence tints nothing.
+
+import { table } from "./colour.js";
+import { mapValues } from "./record.js";
+
+const FINE = 56; // cells a side to which a smooth map is interpolated before the canvas enlarges it
+const SEGMENTS = 160; // cells a side at which superpixels are drawn
+
+const scratch = document.createElement("canvas");
+
+/**
+ * Draws a picture and a map over it, in the canvas's whole size.
+ *
+ * @param canvas to draw on.
+ * @param picture ImageBitmap or undefined (a plain ground).
+ * @param map what record.js read, or {values, width, height, sharp}, or null.
+ * @param look {top, signed, opacity, threshold, smooth, colours, labels, muted, plain}: top is the value of full strength, labels the
+ *   superpixels; plain maps hide the picture everywhere.
+ */
+export function paint(canvas, picture, map, look) {
+  const context = canvas.getContext("2d");
+  context.imageSmoothingEnabled = true;
+  context.clearRect(0, 0, canvas.width, canvas.height);
+  if (picture) context.drawImage(picture, 0, 0, canvas.width, canvas.height);
+  if (picture && map && look.muted) mute(context, canvas);
+  const field = map && look.top > 0 ? fieldOf(map, look, canvas) : null;
+  if (!field) return;
+  scratch.width = field.width;
+  scratch.height = field.height;
+  scratch.getContext("2d").putImageData(tint(field, look), 0, 0);
+  context.imageSmoothingEnabled = field.smooth;
+  context.drawImage(scratch, 0, 0, canvas.width, canvas.height);
+}
+
+/** Grey and low in contrast, so that every colour of a map stands out. */
+function mute(context, { width, height }) {
+  for (const [operation, colour] of [["saturation", "#808080"], ["source-atop", "rgb(178 178 178 / 45%)"]]) {
+    context.globalCompositeOperation = operation;
+    context.fillStyle = colour;
+    context.fillRect(0, 0, width, height);
+  }
+  context.globalCompositeOperation = "source-over";
+}
+
+/** The values to colour as {values, width, height, smooth}; null while the superpixels are on their way. */
+export function fieldOf(map, look, canvas) {
+  if (map.coefficients) return look.labels ? spread(map.coefficients, look.labels, canvas) : null;
+  const values = map.values ?? mapValues(map);
+  if (!look.smooth || map.sharp) return { values, width: map.width, height: map.height, smooth: false };
+  return { ...enlarge(values, map.width, map.height), smooth: true };
+}
+
+/** A coefficient for each superpixel, at most SEGMENTS cells a side. */
+function spread(coefficients, { labels, width, height }, canvas) {
+  const shrink = Math.min(1, Math.max(SEGMENTS, canvas.width / 2) / Math.max(width, height));
+  const columns = Math.max(1, Math.round(width * shrink)), rows = Math.max(1, Math.round(height * shrink));
+  const values = new Float32Array(rows * columns);
+  for (let y = 0; y < rows; y++) {
+    const from = Math.floor(((y + 0.5) * height) / rows) * width;
+    for (let x = 0; x < columns; x++) values[y * columns + x] = coefficients[labels[from + Math.floor(((x + 0.5) * width) / columns)]] ?? 0;
+  }
+  return { values, width: columns, height: rows, smooth: false };
+}
+
+/** Bilinear between the centres of cells, as area averages ask for. */
+function enlarge(values, width, height) {
+  const columns = Math.max(width, FINE), rows = Math.max(height, FINE);
+  if (columns === width && rows === height) return { values, width, height };
+  const across = weights(width, columns), down = weights(height, rows);
+  const out = new Float32Array(rows * columns);
+  for (let y = 0; y < rows; y++) {
+    const top = down.low[y] * width, bottom = down.high[y] * width, below = down.share[y];
+    for (let x = 0; x < columns; x++) {
+      const left = across.low[x], right = across.high[x], beside = across.share[x];
+      const upper = values[top + left] + beside * (values[top + right] - values[top + left]);
+      const lower = values[bottom + left] + beside * (values[bottom + right] - values[bottom + left]);
+      out[y * columns + x] = upper + below * (lower - upper);
+    }
+  }
+  return { values: out, width: columns, height: rows };
+}
+
+function weights(from, to) {
+  const low = new Uint16Array(to), high = new Uint16Array(to), share = new Float32Array(to);
+  for (let index = 0; index < to; index++) {
+    const position = Math.min(Math.max(((index + 0.5) * from) / to - 0.5, 0), from - 1);
+    low[index] = Math.floor(position);
+    high[index] = Math.min(low[index] + 1, from - 1);
+    share[index] = position - low[index];
+  }
+  return { low, high, share };
+}
+
+function tint({ values, width, height }, { top, signed, opacity, threshold, colours, plain }) {
+  const image = new ImageData(width, height);
+  const steps = table(colours, signed);
+  const { data } = image;
+  for (let index = 0; index < values.length; index++) {
+    const share = Math.min(Math.max(values[index] / top, signed ? -1 : 0), 1);
+    const strength = Math.abs(share);
+    if (!plain && (strength < threshold || strength === 0)) continue;
+    const step = 3 * Math.round(signed ? (share + 1) * 127.5 : share * 255);
+    data[4 * index] = steps[step];
+    data[4 * index + 1] = steps[step + 1];
+    data[4 * index + 2] = steps[step + 2];
+    data[4 * index + 3] = plain ? 255 : Math.round(255 * opacity * strength);
+  }
+  return image;
+}
+
+/** The value of a map at a place, both coordinates 0..1 of the picture: {value, row, column} or {value, segment}. */
+export function valueAt(map, labels, across, down) {
+  if (map.coefficients) {
+    if (!labels) return null;
+    const segment = labels.labels[cell(down, labels.height) * labels.width + cell(across, labels.width)];
+    return { value: map.coefficients[segment] ?? 0, segment };
+  }
+  const row = cell(down, map.height), column = cell(across, map.width);
+  const level = map.bytes[row * map.width + column];
+  return { value: map.vmin + (level / 255) * (map.vmax - map.vmin), row, column };
+}
+
+const cell = (place, count) => Math.min(Math.max(Math.floor(place * count), 0), count - 1);
+
+/** What full strength means: the largest |value| of signed maps, else the largest value. */
+export const topOf = ([vmin, vmax], signed) => (signed ? Math.max(Math.abs(vmin), Math.abs(vmax)) : Math.max(vmax, 0));

@@ -1,0 +1,143 @@
+// From the settings to what they mean for the data at hand: which fits, epochs, methods, samples and scales.
+
+import { epochAt, epochAxis } from "./streams.js";
+import { className, isRight } from "./text.js";
+import { topOf } from "./paint.js";
+
+/** The fits on screen: those chosen, else the one that began last. */
+export function shownStreams(streams, runs) {
+  const chosen = streams.filter((stream) => runs?.includes(stream.key));
+  return chosen.length ? chosen : streams.slice(-1);
+}
+
+/** The epoch on screen: the one chosen if it is on the axis, else the newest. */
+export function shownEpoch(axis, epoch) {
+  return epoch === null ? (axis.at(-1) ?? null) : (epochAt(axis, epoch) ?? axis[0] ?? null);
+}
+
+/** [{name, signed, about}] of the fits on screen, each method once. */
+export function methodsOf(app) {
+  const methods = new Map();
+  for (const stream of app.streams)
+    for (const method of app.library.inputs(stream)?.methods ?? []) if (!methods.has(method.name)) methods.set(method.name, method);
+  return [...methods.values()];
+}
+
+export const shownMethods = (app) => methodsOf(app).filter((method) => !app.values.hidden.includes(method.name));
+
+/**
+ * The rows of the grid before any filter. Fits that explain the same samples share rows; a sample is the same if its id, name and label are.
+ *
+ * @returns [{key, name, label, truth, samples: stream key → sample}].
+ */
+export function allRows(app) {
+  const rows = new Map();
+  for (const stream of app.streams) {
+    const inputs = app.library.inputs(stream);
+    for (const sample of inputs?.samples ?? []) {
+      const key = rowKey(sample);
+      if (!rows.has(key))
+        rows.set(key, { key, id: sample.id, name: sample.name, label: sample.label, truth: className(sample.label, inputs.classNames), samples: new Map() });
+      rows.get(key).samples.set(stream.key, sample);
+    }
+  }
+  return [...rows.values()];
+}
+
+/** What a fit said about a sample at the epoch on screen: {epoch, outcome, before, flipped, right, predicted}. */
+export function outcomeOf(app, stream, sample, epoch = app.epoch) {
+  const at = epochAt(stream.epochs, epoch);
+  const outcome = at === null ? undefined : app.library.epoch(stream, at)?.outcomes?.get(sample.id);
+  const earlier = at === null ? null : epochAt(stream.epochs, at - 1);
+  const before = earlier === null ? undefined : app.library.epoch(stream, earlier)?.outcomes?.get(sample.id);
+  const names = app.library.inputs(stream)?.classNames;
+  return {
+    epoch: at,
+    outcome,
+    right: outcome ? isRight(sample.label, outcome.predicted) : null,
+    predicted: outcome?.predicted == null ? "" : className(outcome.predicted, names),
+    flipped: outcome?.predicted != null && before?.predicted != null && outcome.predicted !== before.predicted,
+    before: before?.predicted == null ? "" : className(before.predicted, names),
+  };
+}
+
+/** The rows that pass the filters, those with a flag first where wanted. */
+export function shownRows(app) {
+  const { label, outcome, text, flagged, affected } = app.values;
+  const wanted = text.trim().toLowerCase();
+  const only = affected ? affectedKeys(app, affected) : null;
+  const flags = new Map();
+  const passes = (row) => {
+    const said = app.streams.filter((stream) => row.samples.has(stream.key)).map((stream) => outcomeOf(app, stream, row.samples.get(stream.key)));
+    flags.set(row.key, said.some((one) => one.outcome?.flagged));
+    const found = !wanted || [row.name, row.truth, row.id, ...said.map((one) => one.predicted)].some((part) => part.toLowerCase().includes(wanted));
+    const ofClass = label === null || row.label === label || (Array.isArray(row.label) && row.label.includes(label));
+    return found && ofClass && (!only || only.includes(row.key)) && hasOutcome(said, outcome);
+  };
+  const rows = allRows(app).filter(passes);
+  return flagged ? [...rows.filter((row) => flags.get(row.key)), ...rows.filter((row) => !flags.get(row.key))] : rows;
+}
+
+function hasOutcome(said, outcome) {
+  if (outcome === "right") return said.some((one) => one.right === true);
+  if (outcome === "wrong") return said.some((one) => one.right === false);
+  return outcome !== "flipped" || said.some((one) => one.flipped);
+}
+
+/** The rows that an alert names. A monitor may look at more samples than are explained; they meet by id, name and label. */
+function affectedKeys(app, key) {
+  for (const stream of app.streams)
+    for (const entry of stream.alerts)
+      if (alertKey(entry) === key) {
+        const known = app.library.inputs(entry.owner)?.byId;
+        return (app.library.alert(entry)?.affected ?? []).map((id) => known?.get(id)).filter(Boolean).map(rowKey);
+      }
+  return [];
+}
+
+export const rowKey = ({ id, name, label }) => JSON.stringify([id, name, label]);
+
+/** How the address names an alert. */
+export const alertKey = ({ owner, tag }) => `${owner.run}:${tag.replace(/^keras_xai\//, "")}:${owner.session.slice(0, 8)}`;
+
+/** [[index, name]] of the classes that samples belong to. */
+export function classesOf(app) {
+  const classes = new Map();
+  for (const stream of app.streams) {
+    const inputs = app.library.inputs(stream);
+    for (const sample of inputs?.samples ?? [])
+      for (const label of [sample.label].flat()) if (label !== null) classes.set(label, className(label, inputs.classNames));
+  }
+  return [...classes].sort(([a], [b]) => a - b);
+}
+
+/** How a map is drawn: see paint.js. One scale over all epochs and fits on screen, or each picture's own. */
+export function lookOf(app, stream, sample, method, map) {
+  const { opacity, threshold, smooth, muted, colours, scale } = app.values;
+  const ranges = scale === "run" ? app.streams.map((one) => rangeOf(app, one, sample.id, method.name)).filter(Boolean) : [];
+  if (map) ranges.push([map.vmin, map.vmax]);
+  const top = Math.max(0, ...ranges.map((range) => topOf(range, method.signed)));
+  const labels = map?.coefficients ? app.library.labels(stream, sample) : undefined;
+  return { top, signed: method.signed, opacity, threshold, smooth, muted, colours, labels };
+}
+
+const places = new WeakMap();
+
+function rangeOf(app, stream, id, method) {
+  const series = app.library.series(stream);
+  const range = series?.ranges?.[method];
+  if (!Array.isArray(range) || !Array.isArray(series.samples)) return null;
+  if (!places.has(series)) places.set(series, new Map(series.samples.map((sample, index) => [sample.id, index])));
+  const pair = range[places.get(series).get(id)];
+  return Array.isArray(pair) && pair.every(Number.isFinite) ? pair : null;
+}
+
+/** The map of a sample at an epoch: undefined while it is on its way, null where there is none. */
+export function mapAt(app, stream, sample, method, epoch = app.epoch) {
+  const at = epoch === null ? null : epochAt(stream.epochs, epoch);
+  if (at === null) return null;
+  const record = app.library.epoch(stream, at);
+  return record ? (record.maps?.get(method)?.get(sample.id) ?? null) : undefined;
+}
+
+export { epochAt, epochAxis };

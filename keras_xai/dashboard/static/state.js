@@ -1,0 +1,82 @@
+// What the user sees, as plain values. It lives in the address, so that a reload keeps it and a link shares it.
+
+const PREFIX = "p.keras_xai.";
+
+/** Every setting with its start value. Lists are of strings; null means "not chosen": the view decides. */
+export const DEFAULTS = {
+  view: "grid", runs: null, epoch: null, hidden: [], opacity: 0.8, colours: "ember", threshold: 0, smooth: true, muted: true, scale: "run",
+  size: 144, label: null, outcome: "all", flagged: true, text: "", sample: null, first: null, second: null, alert: null,
+  affected: null, layer: null, curve: null, panel: true,
+};
+
+const CHOICES = {
+  view: ["grid", "filmstrip", "alerts", "curves", "activations"], colours: ["ember", "viridis", "grey"],
+  scale: ["run", "image"], outcome: ["all", "right", "wrong", "flipped"],
+};
+const RANGES = { opacity: [0, 1], threshold: [0, 0.95], size: [64, 360], epoch: [-1, 1e9], first: [-1, 1e9], second: [-1, 1e9], label: [0, 1e9] };
+
+export class State {
+  /** @param changed called after each change, with the names that changed. */
+  constructor(changed) {
+    this.changed = changed;
+    this.values = { ...DEFAULTS, ...readAddress() };
+  }
+
+  set(patch) {
+    const names = Object.keys(patch).filter((name) => JSON.stringify(this.values[name]) !== JSON.stringify(patch[name]));
+    if (!names.length) return;
+    this.values = { ...this.values, ...patch };
+    writeAddress(this.values);
+    this.changed(names);
+  }
+}
+
+/** The window whose address the user sees: TensorBoard's, where it lets us. */
+function addressed() {
+  try {
+    return window.top.location.hash === undefined ? window : window.top;
+  } catch {
+    return window;
+  }
+}
+
+export function readAddress(hash = addressed().location.hash) {
+  const values = {};
+  for (const [key, text] of new URLSearchParams(hash.replace(/^#/, ""))) {
+    const name = key.startsWith(PREFIX) ? key.slice(PREFIX.length) : "";
+    if (!Object.hasOwn(DEFAULTS, name)) continue;
+    const value = check(name, decode(text));
+    if (value !== undefined) values[name] = value;
+  }
+  return values;
+}
+
+function decode(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/** The value if it fits the setting: an address can be mistyped. */
+function check(name, value) {
+  if (name in CHOICES) return CHOICES[name].includes(value) ? value : undefined;
+  if (name in RANGES) return Number.isFinite(value) && value >= RANGES[name][0] && value <= RANGES[name][1] ? value : undefined;
+  if (name === "runs" || name === "hidden") return Array.isArray(value) ? value.map(String) : undefined;
+  if (typeof DEFAULTS[name] === "boolean") return typeof value === "boolean" ? value : undefined;
+  return String(value);
+}
+
+function writeAddress(values) {
+  const target = addressed();
+  const kept = target.location.hash.replace(/^#/, "").split("&").filter((part) => part && !part.startsWith(PREFIX));
+  const ours = Object.entries(values)
+    .filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(DEFAULTS[name]))
+    .map(([name, value]) => `${PREFIX}${name}=${encodeURIComponent(typeof value === "string" ? value : JSON.stringify(value))}`);
+  try {
+    target.history.replaceState(target.history.state, "", `#${[...kept, ...ours].join("&")}`);
+  } catch {
+    // A page opened from a file may not be allowed to; the view still works.
+  }
+}
