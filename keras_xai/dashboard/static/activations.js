@@ -7,7 +7,7 @@ import { allRows, epochAt, rowKey } from "./selection.js";
 import { Strip } from "./strip.js";
 import { epochName, number } from "./text.js";
 
-const HEAD = 32, CAPTION = 26, DRIVER = 40;
+const HEAD = 32, CAPTION = 26, TILE = 112, DRIVER = 48;
 
 export function createActivations(app) {
   return new Activations(app);
@@ -17,15 +17,17 @@ class Activations {
   constructor(app) {
     this.app = app;
     this.tops = new Map();
-    this.details = new Map();
+    this.drivers = [];
     this.layers = h("div", { class: "layers", role: "group", "aria-label": "Layers" });
     this.sample = h("select", { name: "sample", "aria-label": "Sample", onchange: () => app.set({ sample: this.sample.value }) });
     this.canvas = h("canvas", { class: "thumb", role: "img", "aria-label": "The picture" });
     this.strip = new Strip(app, () => new Tile(), "Feature maps over epochs");
     this.waiting = notice("Reading the feature maps…");
+    this.cards = h("div", { class: "driver-cards" });
+    this.driven = h("section", { class: "driven", "aria-label": "What drives channels most" },
+      h("h3", { text: "What drives channels most at this epoch" }), this.cards);
     this.element = h("div", { class: "activations" },
-      h("div", { class: "toolbar" }, this.canvas, h("label", {}, h("span", { text: "Sample" }), this.sample), this.layers),
-      h("p", { class: "hint", text: "Left, the patches that drive a channel most at the epoch on screen; a click shows that sample." }), this.strip.element);
+      h("div", { class: "toolbar" }, this.canvas, h("label", {}, h("span", { text: "Sample" }), this.sample), this.layers), this.strip.element, this.driven);
   }
 
   update() {
@@ -40,8 +42,10 @@ class Activations {
     const names = [...new Set(records.flatMap(([, record]) => record?.layers?.map((layer) => layer.name) ?? []))];
     const layer = names.includes(app.values.layer) ? app.values.layer : names.at(-1);
     this.updateLayers(names, layer);
-    if (layer !== undefined) this.last = { layer, channels: this.channelsOf(records, layer, row) };
-    if (this.last) this.updateStrip(row, this.last.layer, this.last.channels);
+    if (layer !== undefined) this.last = { layer, records };
+    if (!this.last) return;
+    this.updateStrip(row, this.last.layer, this.channelsOf(this.last.records, this.last.layer, row));
+    this.updateDrivers(this.last.records, this.last.layer);
   }
 
   updatePicture(row) {
@@ -68,18 +72,17 @@ class Activations {
       return (layer?.channels ?? []).map((channel) => ({
         stream, channel, sample: row.samples.get(stream.key),
         label: several ? `Channel ${channel} · ${stream.label}` : `Channel ${channel}`,
-        detail: this.driversOf(stream, layerName, channel, layer.drivers.get(channel) ?? []),
       }));
     });
   }
 
   updateStrip(row, layer, channels) {
     const { app } = this;
-    const width = Math.min(app.values.size, 144);
+    const width = Math.min(app.values.size, TILE);
     const height = heightFor(row.samples.values().next().value, width);
     this.strip.update({
       axis: app.axis, current: app.epoch, width, head: HEAD,
-      rows: channels.map((channel) => ({ ...channel, height: Math.max(height, DRIVER + 24) + CAPTION })),
+      rows: channels.map((channel) => ({ ...channel, height: height + CAPTION })),
       title: (epoch) => ({ text: epoch === -1 ? "untrained" : String(epoch) }),
       fill: (tile, { stream, channel, sample }, epoch) => {
         const record = stream.activations.has(epoch) ? app.library.activations(stream, epoch) : null;
@@ -98,12 +101,15 @@ class Activations {
     return this.app.values.scale === "run" ? most : own;
   }
 
-  driversOf(stream, layer, channel, drivers) {
-    const key = `${stream.key} ${layer} ${channel}`;
-    if (!this.details.has(key)) this.details.set(key, new Drivers(this.app));
-    const detail = this.details.get(key);
-    detail.update(stream, drivers);
-    return detail.element;
+  updateDrivers(records, layerName) {
+    const found = records.flatMap(([stream, record]) => {
+      const layer = record?.layers?.find((one) => one.name === layerName);
+      return [...(layer?.drivers ?? [])].map(([channel, drivers]) => ({ stream, channel, drivers }));
+    });
+    this.driven.hidden = !found.length;
+    while (this.drivers.length < found.length) this.drivers.push(new Drivers(this.app));
+    found.forEach((one, index) => this.drivers[index].update(one));
+    place(this.cards, this.drivers.slice(0, found.length).map((card) => card.element));
   }
 }
 
@@ -125,23 +131,27 @@ class Tile {
   }
 }
 
-/** The patches of other samples at which a channel answers most. */
+/** The patches of samples at which a channel answers most; a click shows that sample. */
 class Drivers {
   constructor(app) {
     this.app = app;
-    this.element = h("div", { class: "drivers" });
+    this.label = h("strong");
+    this.crops = h("div", { class: "drivers" });
+    this.element = h("div", { class: "driver-card" }, this.label, this.crops);
   }
 
-  update(stream, drivers) {
+  update({ stream, channel, drivers }) {
     const inputs = this.app.library.inputs(stream);
-    while (this.element.children.length < drivers.length) this.element.append(h("button", { type: "button", class: "driver" }, h("canvas")));
-    while (this.element.children.length > drivers.length) this.element.lastChild.remove();
+    say(this.label, this.app.streams.length > 1 ? `Channel ${channel} · ${stream.label}` : `Channel ${channel}`);
+    while (this.crops.children.length < drivers.length) this.crops.append(h("button", { type: "button", class: "driver" }, h("canvas"), h("small")));
+    while (this.crops.children.length > drivers.length) this.crops.lastChild.remove();
     drivers.forEach(({ id, crop, value }, index) => {
       const sample = inputs?.byId.get(id);
-      const button = this.element.children[index];
+      const button = this.crops.children[index];
       button.title = sample ? `${sample.name}: ${number(value ?? NaN)}` : `unknown sample ${id}`;
       button.setAttribute("aria-label", `Driven by ${button.title}`);
       button.onclick = () => sample && this.app.set({ sample: rowKey(sample) });
+      say(button.lastChild, number(value ?? NaN));
       drawCrop(button.firstChild, sample, this.app.library.picture(stream, sample), crop);
     });
   }

@@ -28,9 +28,9 @@ class Alerts {
     const entries = allAlerts(this.app);
     const shown = entries.filter((one) => passes(this.app, one)).sort(byWeight);
     place(this.element, shown.length ? this.body : entries.length ? this.filtered : this.none);
-    place(this.list, shown.map((one) => this.card(one)));
+    place(this.list, shown.map((one) => this.card(one).element));
     const open = shown.find((one) => one.key === this.app.values.alert) ?? shown[0];
-    for (const one of shown) this.cards.get(one.key).setAttribute("aria-current", String(one === open));
+    for (const one of shown) this.cards.get(one.key).element.setAttribute("aria-current", String(one === open));
     if (open) this.open(open);
   }
 
@@ -38,7 +38,7 @@ class Alerts {
     if (!this.cards.has(one.key)) this.cards.set(one.key, newCard(() => this.app.set({ alert: one.key, epoch: one.alert?.epoch ?? null })));
     const card = this.cards.get(one.key);
     const { alert } = one;
-    card.dataset.severity = alert?.severity ?? "";
+    card.element.dataset.severity = alert?.severity ?? "";
     say(card.title, alert ? one.className || "All classes" : "…");
     say(card.note, alert?.error ? "This alert cannot be read" : alert ? `${alert.severity} · ${cueName(alert)} · ${epochName(alert.epoch)}` : "");
     say(card.effect, alert?.effects?.length ? number(strongest(alert).effect) : "");
@@ -60,7 +60,7 @@ class Alerts {
 function newCard(onclick) {
   const title = h("strong"), note = h("span", { class: "note" }), effect = h("span", { class: "effect" });
   const card = h("button", { type: "button", class: "alert-card", onclick }, icon("flag"), h("span", {}, title, note), effect);
-  return Object.assign(h("div", { role: "listitem" }, card), { title, note, effect });
+  return { element: h("div", { role: "listitem" }, card), title, note, effect };
 }
 
 function allAlerts(app) {

@@ -84,15 +84,22 @@ export class App {
     this.updateHead();
     this.bar.update();
     if (message) place(this.main, message);
-    else {
+    else this.updateView();
+    this.prefetch();
+    this.element.setAttribute("aria-busy", String(!this.library.idle));
+  }
+
+  updateView() {
+    try {
       this.panel.update();
       const view = this.view();
       place(this.main, view.element);
       view.update();
       this.large.update();
+    } catch (error) {
+      console.error(error);
+      place(this.main, notice("This view cannot be drawn", error.message, "The other views may still work. Please report it with the log that shows it."));
     }
-    this.prefetch();
-    this.element.setAttribute("aria-busy", String(!this.library.idle));
   }
 
   view() {

@@ -48,7 +48,8 @@ function collect(app) {
 
 function epochsOf(read) {
   const scalars = read.flatMap(([, series]) => Object.values(series.scalars ?? {}).flatMap((points) => points.map(([step]) => step)));
-  return [...new Set([...read.flatMap(([, series]) => series.epochs ?? []), ...scalars])].sort((a, b) => a - b);
+  const all = [...new Set([...read.flatMap(([, series]) => series.epochs ?? []), ...scalars])].sort((a, b) => a - b);
+  return all.filter((epoch) => epoch >= 0); // nothing is measured on the untrained network
 }
 
 const overEpochs = (series, values) => new Map(series.epochs.map((epoch, index) => [epoch, values[index]]));
@@ -66,7 +67,7 @@ function addLogs(series, add) {
 /** The mean over valid samples, of all classes or of one. */
 function addMeasures(app, series, perClass, add) {
   const methods = shownMethods(app).map(({ name }) => name);
-  const table = perClass ? meansOfClass(series, app.values.label) : (series.means ?? {});
+  const table = perClass ? meansOfClass(series, app.values.label) : (series.means ?? meansOfClass(series, null));
   const measures = [...new Set(methods.flatMap((method) => Object.keys(table[method] ?? {})))];
   for (const measure of measures)
     methods.forEach((method, colour) => {
@@ -77,9 +78,10 @@ function addMeasures(app, series, perClass, add) {
 
 const classTitle = (app) => classesOf(app).find(([label]) => label === app.values.label)?.[1] ?? `class ${app.values.label}`;
 
-/** Method → measure → mean per epoch over the samples of one class. */
+/** Method → measure → mean per epoch over the valid samples of one class, or of all (null). */
 function meansOfClass(series, label) {
-  const members = (series.samples ?? []).flatMap((sample, index) => ([sample.label].flat().includes(label) ? [index] : []));
+  const belongs = (sample) => label === null || [sample.label].flat().includes(label);
+  const members = (series.samples ?? []).flatMap((sample, index) => (belongs(sample) ? [index] : []));
   const mean = (row, epoch) => {
     const kept = members.filter((index) => series.outcomes?.valid?.[epoch]?.[index] !== false).map((index) => row?.[index]).filter(Number.isFinite);
     return kept.length ? kept.reduce((sum, value) => sum + value, 0) / kept.length : null;

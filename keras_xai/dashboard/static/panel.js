@@ -64,12 +64,17 @@ function overlayGroup(app) {
   const smooth = choice(app, "smooth", [["true", "smooth"], ["false", "blocky"]], (text) => text === "true");
   const muted = choice(app, "muted", [["true", "grey"], ["false", "in colour"]], (text) => text === "true");
   const scale = choice(app, "scale", [["run", "all epochs"], ["image", "per image"]]);
+  const mutedRow = row("Picture", muted.control), opacityRow = row("Opacity", opacity.control, opacity.value);
   const hides = "Hides what is weaker than this share of the scale";
-  const element = group("Overlay",
-    row("Opacity", opacity.control, opacity.value), Object.assign(row("Threshold", threshold.control, threshold.value), { title: hides }),
-    row("Size", size.control, size.value), row("Colours", colours.control), row("Cells", smooth.control), row("Picture", muted.control), row("Scale", scale.control));
+  const thresholdRow = Object.assign(row("Threshold", threshold.control, threshold.value), { title: hides });
+  const element = group("Maps", opacityRow, thresholdRow, row("Size", size.control, size.value), row("Colours", colours.control),
+    row("Cells", smooth.control), mutedRow, row("Scale", scale.control));
   const all = [opacity, threshold, size, colours, smooth, muted, scale];
-  return { element, update: () => all.forEach((one) => one.update()) };
+  const update = () => {
+    for (const one of [opacityRow, thresholdRow, mutedRow]) one.hidden = app.values.view === "activations";
+    all.forEach((one) => one.update());
+  };
+  return { element, update };
 }
 
 function slider(app, name, min, max, step, text = percent0) {

@@ -37,7 +37,8 @@ function embedded(report) {
     index: async () => report.index,
     record: async (run, tag, wall) => {
       const block = document.getElementById(find(report.records, [run, tag, JSON.stringify(wall)], tag));
-      return Uint8Array.from(atob(block.textContent.trim()), (character) => character.charCodeAt(0)).buffer;
+      const zipped = Uint8Array.from(atob(block.textContent.trim()), (character) => character.charCodeAt(0));
+      return new Response(new Blob([zipped]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
     },
     series: async (run, name, session) => find(report.series, [run, name, session], `the curves of ${name}`),
   };

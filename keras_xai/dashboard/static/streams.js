@@ -9,6 +9,7 @@ export function readStreams(index) {
   const streams = new Map();
   for (const { run, records } of list(index.runs).filter(isObject))
     for (const record of list(records).filter(isObject)) add(streams, String(run), record);
+  lendInputs([...streams.values()]);
   const found = attachAlerts([...streams.values()].filter((stream) => stream.inputs));
   for (const stream of found) complete(stream);
   found.sort((a, b) => a.started - b.started);
@@ -29,6 +30,14 @@ function add(streams, run, record) {
   else if (Number.isInteger(entry.epoch)) {
     const kind = { epoch: stream.maps, baseline: stream.maps, activations: stream.activations }[record.kind];
     kind?.set(entry.epoch, newer(kind.get(entry.epoch), entry));
+  }
+}
+
+/** A restart writes its pictures over those of the fit before; they are the same unless the samples were changed. */
+function lendInputs(streams) {
+  for (const stream of streams.filter((one) => !one.inputs)) {
+    const lenders = streams.filter((one) => one.inputs && one.run === stream.run && one.name === stream.name);
+    stream.inputs = lenders.map((one) => one.inputs).reduce(newer, null);
   }
 }
 

@@ -22,7 +22,7 @@ export class Strip {
   }
 
   /**
-   * @param model {axis, current, width, head, rows: [{label, height, detail}], title(epoch), fill(cell, row, epoch)}: head is the
+   * @param model {axis, current, width, head, rows: [{label, height}], title(epoch), fill(cell, row, epoch)}: head is the
    *   height of the titles; title gives {text, note, state}; fill draws one cell.
    */
   update(model) {
@@ -39,14 +39,13 @@ export class Strip {
   }
 
   updateSide(rows) {
-    while (this.side.children.length < rows.length) this.side.append(h("div", { class: "strip-label" }, h("strong"), h("div", { class: "detail" })));
+    while (this.side.children.length < rows.length) this.side.append(h("div", { class: "strip-label" }, h("strong")));
     while (this.side.children.length > rows.length) this.side.lastChild.remove();
     rows.forEach((row, index) => {
       const label = this.side.children[index];
       label.style.height = `${row.height}px`;
       say(label.firstChild, row.label);
       label.firstChild.title = row.label;
-      if (row.detail && label.lastChild.firstChild !== row.detail) label.lastChild.replaceChildren(row.detail);
     });
   }
 
