@@ -1,5 +1,7 @@
 """Numbers about maps, with a pencil."""
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -158,6 +160,22 @@ def pixels(explanation):
     return explanation.maps
 
 
-def test_metrics_are_public():
+def test_metrics_are_public_and_documented():
     assert kx.metrics.entropy is entropy
-    assert sorted(kx.metrics.__all__) == ["border_share", "centre_share", "drift", "entropy"]
+    assert {"border_share", "centre_share", "drift", "entropy", "Deletion"} <= set(kx.metrics.__all__)
+    names = set()
+    for name in kx.metrics.__all__:
+        one = getattr(kx.metrics, name)
+        assert ("Args:" in inspect.getdoc(one)) or name in ("Insertion", "Increase", "Metric")
+        if isinstance(one, type) and one is not kx.metrics.Metric:
+            names.add(one().name)
+            assert "(n,)" in inspect.getdoc(one) or name == "Localisation"
+    assert len(names) == 12
+
+
+def test_metrics_of_one_name_are_refused():
+    two = [kx.metrics.Deletion(), kx.metrics.Deletion("mean")]
+    with pytest.raises(ValueError, match=r"metrics must differ in name.*\['deletion', 'deletion'\]"):
+        kx.callbacks.ExplanationCallback(np.zeros((1, 8, 8, 3)), metrics=two)
+    with pytest.raises(TypeError, match=r"metrics must be functions .* Write Deletion\(\), with brackets"):
+        kx.callbacks.ExplanationCallback(np.zeros((1, 8, 8, 3)), metrics=[kx.metrics.Deletion])

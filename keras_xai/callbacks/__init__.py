@@ -2,12 +2,5 @@
 
 from keras_xai.callbacks.explanation_callback import ExplanationCallback
 from keras_xai.callbacks.single_method import ActivationsCallback, GradCAMCallback, LIMECallback
-from keras_xai.callbacks.spurious_feature_monitor import SpuriousFeatureMonitor
 
-__all__ = [
-    "ActivationsCallback",
-    "ExplanationCallback",
-    "GradCAMCallback",
-    "LIMECallback",
-    "SpuriousFeatureMonitor",
-]
+__all__ = ["ActivationsCallback", "ExplanationCallback", "GradCAMCallback", "LIMECallback"]

@@ -21,7 +21,8 @@ from keras_xai.explainers.grad_cam import GradCAM
 from keras_xai.explainers.lime import LIME
 from keras_xai.explanation import Explanation
 from keras_xai.log import ExplanationLog
-from keras_xai.metrics.per_epoch import per_epoch
+from keras_xai.metrics.metric import Metric
+from keras_xai.metrics.per_epoch import name_of, per_epoch
 from keras_xai.samples import Samples
 
 
@@ -38,8 +39,9 @@ class ExplanationCallback(keras.callbacks.Callback):
         log_dir: where TensorBoard is pointed at; the log goes to `<log_dir>/explanations`. The same directory as
             `keras.callbacks.TensorBoard(log_dir)` shows both as one experiment.
         every: explain after every so many epochs.
-        metrics: further measures, each a callable from an `Explanation` to (n,) numbers or one, logged as the scalar
-            `xai/<its name>/<method>` beside score, entropy, centre, border, drift and R².
+        metrics: further measures, each one of `keras_xai.metrics` that asks the model, such as `metrics.Deletion()`, or a
+            function from an `Explanation` to (n,) numbers or one, logged as the scalar `xai/<its name>/<method>` beside
+            score, entropy, centre, border, drift and R².
         budget: at most this share of the training time, in (0, 1]; epochs that would exceed it are skipped, and said so
             in TensorBoard's Text tab. The first explanation, which compiles, is free. None for no limit.
         log_keys: scalars to put into the epoch's `logs` as well, such as "xai/drift/grad_cam", for EarlyStopping,
@@ -69,7 +71,7 @@ class ExplanationCallback(keras.callbacks.Callback):
         explainers: Sequence[Explainer | str] | None = None,
         log_dir: str | os.PathLike = "logs",
         every: int = 1,
-        metrics: Sequence[Callable[[Explanation], Any]] = (),
+        metrics: Sequence[Callable] = (),
         budget: float | None = None,
         log_keys: Sequence[str] | None = None,
         on_error: str = "warn",
@@ -94,17 +96,12 @@ class ExplanationCallback(keras.callbacks.Callback):
             raise ValueError(f'on_error must be "warn" or "raise"; it is {on_error!r}.')
         if verbose not in ("auto", 0, 1):
             raise ValueError(f'verbose must be 0, 1 or "auto"; it is {verbose!r}.')
-        if callable(metrics):
-            raise TypeError(f"metrics must be a list of functions; it is {metrics!r}. Write metrics=[...].")
-        for metric in metrics:
-            if not callable(metric) or not hasattr(metric, "__name__"):
-                raise TypeError(f"metrics must be functions from an Explanation to numbers; one is {metric!r}.")
         if isinstance(log_keys, str):
             raise TypeError(f"log_keys must be a list of scalar names; it is the string {log_keys!r}.")
         if not isinstance(name, str) or not name or "/" in name:
             raise ValueError(f"name is part of a TensorBoard tag: a string, not empty and without '/'; it is {name!r}.")
         self.every = every
-        self.metrics = tuple(metrics)
+        self.metrics = _metrics(metrics)
         self.budget = budget
         self.log_keys = tuple(log_keys or ())
         self.on_error = on_error
@@ -160,7 +157,9 @@ class ExplanationCallback(keras.callbacks.Callback):
         if (epoch + 1) % self.every == 0 and self._active and self._affordable(epoch):
             with self._guarded(epoch):
                 explanations = self._explain(epoch)
+                started = time.perf_counter()
                 self.measures = {method: self._measure(method, explanations[method], epoch) for method in explanations}
+                self._seconds[-1] += time.perf_counter() - started
                 self.explanations = self._previous = explanations
                 self._scalars |= self._means()
                 if explanations and self._log is not None:
@@ -218,7 +217,8 @@ class ExplanationCallback(keras.callbacks.Callback):
     def _measure(self, method: str, explanation: Explanation, epoch: int) -> dict[str, np.ndarray]:
         previous = self._previous.get(method)
         try:
-            return per_epoch(explanation, previous, self._metrics)
+            known = self.model, self.samples, self.explainers[method]
+            return per_epoch(explanation, previous, self._metrics, *known)
         except Exception as error:
             self._report(
                 f"A measure of {method!r} failed",
@@ -305,3 +305,19 @@ def _explainers(given: Sequence[Explainer | str] | None) -> dict[str, Explainer]
     if not found:
         raise ValueError("explainers is empty; name at least one, or leave it out for Grad-CAM, LIME and activations.")
     return found
+
+
+def _metrics(given: Sequence[Callable]) -> tuple[Callable, ...]:
+    if callable(given):
+        raise TypeError(f"metrics must be a list of functions; it is {given!r}. Write metrics=[...].")
+    for one in given:
+        if isinstance(one, type) or not (isinstance(one, Metric) or (callable(one) and hasattr(one, "__name__"))):
+            hint = f" Write {one.__name__}(), with brackets." if isinstance(one, type) else ""
+            raise TypeError(
+                f"metrics must be functions from an Explanation to numbers or a keras_xai.metrics.Metric; one is "
+                f"{one!r}.{hint}"
+            )
+    names = [name_of(one) for one in given]
+    if len(set(names)) < len(names):
+        raise ValueError(f"metrics must differ in name, which their scalars are called by; they are {names}.")
+    return tuple(given)

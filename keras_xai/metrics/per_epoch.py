@@ -10,17 +10,24 @@ import numpy as np
 from keras_xai.explanation import Explanation
 from keras_xai.metrics.complexity import entropy
 from keras_xai.metrics.drift import drift
+from keras_xai.metrics.metric import Metric
 from keras_xai.metrics.placement import border_share, centre_share
 
 
 def per_epoch(
-    explanation: Explanation, previous: Explanation | None = None, extra: Sequence[Callable[[Explanation], Any]] = ()
+    explanation: Explanation,
+    previous: Explanation | None = None,
+    extra: Sequence[Callable] = (),
+    model: Any = None,
+    samples: Any = None,
+    explainer: Any = None,
 ) -> dict[str, np.ndarray]:
     """Measures of one method at one epoch.
 
     Args:
         explanation: of this epoch. previous: of the explained epoch before, for the drift.
-        extra: further measures, each from an explanation to (n,) numbers or one; called by its `__name__`.
+        extra: further measures: a `Metric`, or a function from an explanation to (n,) numbers or one.
+        model, samples, explainer: what made the explanation, for the measures that are a `Metric`.
 
     Returns:
         Measure -> (n,) float64, NaN for invalid samples and where a measure is undefined: "score", "entropy", "centre",
@@ -40,8 +47,16 @@ def per_epoch(
     if previous is not None and previous.raw.shape == explanation.raw.shape:
         measures["drift"] = drift(previous.raw, explanation.raw)
     for measure in extra:
-        measures[measure.__name__] = measure(explanation)
+        if not isinstance(measure, Metric):
+            measures[name_of(measure)] = measure(explanation)
+        elif previous is not None or "previous" not in measure.needs:
+            measures[name_of(measure)] = measure(explanation, model, samples, explainer, previous)
     return {name: _per_sample(name, values, explanation) for name, values in measures.items()}
+
+
+def name_of(measure: Any) -> str:
+    """What a measure is called in scalars."""
+    return measure.name if isinstance(measure, Metric) else measure.__name__
 
 
 def _per_sample(name: str, values: Any, explanation: Explanation) -> np.ndarray:

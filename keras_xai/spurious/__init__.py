@@ -1,1 +1,0 @@
-"""Verified reliance on small regions and global properties: proposals, interventions, decision, alert."""
