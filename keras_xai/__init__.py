@@ -16,6 +16,8 @@ _PLACES = {
     "HiResCAM": "keras_xai.explainers.hires_cam",
     "LIME": "keras_xai.explainers.lime",
     "Activations": "keras_xai.explainers.activations",
+    "Alert": "keras_xai.spurious.alert",
+    "audit": "keras_xai.spurious.audit",
     "explainers": "keras_xai.explainers.discovery",
 }
 _MODULES = ("callbacks", "metrics", "render", "scores", "testing")

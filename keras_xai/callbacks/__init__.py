@@ -2,5 +2,12 @@
 
 from keras_xai.callbacks.explanation_callback import ExplanationCallback
 from keras_xai.callbacks.single_method import ActivationsCallback, GradCAMCallback, LIMECallback
+from keras_xai.callbacks.spurious_feature_monitor import SpuriousFeatureMonitor
 
-__all__ = ["ActivationsCallback", "ExplanationCallback", "GradCAMCallback", "LIMECallback"]
+__all__ = [
+    "ActivationsCallback",
+    "ExplanationCallback",
+    "GradCAMCallback",
+    "LIMECallback",
+    "SpuriousFeatureMonitor",
+]

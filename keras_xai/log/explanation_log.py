@@ -183,6 +183,13 @@ class ExplanationLog:
         if writer is not None and np.isfinite(value):
             writer.scalar(tag, epoch, value)
 
+    def picture(self, tag: str, epoch: int, picture: np.ndarray) -> None:
+        """Writes a picture, uint8 (height, width, 3), for the Images tab."""
+        writer = self._open()
+        if writer is not None:
+            size = picture.shape[:2]
+            writer.submit(lambda: [image_event(tag, epoch, render.jpeg(picture), *size)])
+
     def text(self, tag: str, epoch: int, markdown: str) -> None:
         """Writes an entry for the Text tab."""
         writer = self._open()

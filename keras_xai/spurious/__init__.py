@@ -1,0 +1,1 @@
+"""Verified reliance on small regions and global properties: proposals, interventions, decision, alert."""

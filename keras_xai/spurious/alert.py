@@ -1,0 +1,90 @@
+"""What the monitor says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Alert:
+    """Verified reliance of one class on a small region or on a property of the whole image.
+
+    It says what the model uses, not that it should not: look at the pictures. Only where the region violates a mask or an
+    ignore-region that was given is the reliance called spurious.
+
+    Attributes:
+        class_index: the class. class_name: as people call it.
+        kind: "local" or "global".
+        severity: "notice" when it was found once, "alert" when it was found twice in a row (in an audit: once).
+        epoch: Keras's 0-based epoch; 0 in an audit.
+        effect: share of images whose prediction flips, less the same for controls, in [−1, 1].
+        lower_bound: what that share is at least, at the level of the run.
+        region: (top, left, height, width) in pixels, where the class's images have it; None for a global cue.
+        property: "brightness", "hue", …; None for a local cue.
+        sentence: the finding for everybody.
+        effects: {"necessity", "sufficiency" or a property: {"effect", "lower", "flips", "control", "breadth", "images"}}.
+        breadth: share of the other classes with at least half of their images flipped.
+        spurious: True where it relies on what a mask or an ignore-region says cannot matter.
+        affected: ids of the samples that carry it. places: {id: (top, left, height, width)} of the region in them.
+        pairs: [{"host", "donor", "from", "to"}], ids and classes, one for each picture in `before` and `after`.
+        before, after: (k, height, width, 1|3) uint8. donors: list of (height, width, 1|3) uint8 crops.
+
+    Example:
+        >>> for alert in monitor.alerts:
+        ...     print(alert.severity, alert.sentence)
+    """
+
+    class_index: int
+    kind: str
+    severity: str
+    epoch: int
+    effect: float
+    lower_bound: float
+    region: tuple[int, int, int, int] | None
+    property: str | None
+    sentence: str
+    class_name: str = ""
+    effects: dict[str, dict[str, float]] = field(default_factory=dict)
+    breadth: float = 0.0
+    spurious: bool = False
+    affected: tuple[str, ...] = ()
+    places: dict[str, tuple[int, int, int, int]] = field(default_factory=dict)
+    pairs: tuple[dict[str, Any], ...] = ()
+    before: Any = None
+    after: Any = None
+    donors: tuple[np.ndarray, ...] = ()
+
+    def record(self) -> dict[str, Any]:
+        """What is logged: see `keras_xai.log.records.alert_record`; pictures are numbered donors, before, after."""
+        first = len(self.donors) + 1
+        count = len(self.pairs)
+        numbers = [{"before": first + k, "after": first + count + k} for k in range(count)]
+        return {
+            "epoch": self.epoch,
+            "class_index": self.class_index,
+            "class_name": self.class_name,
+            "cue": self.kind,
+            "severity": self.severity,
+            "sentence": self.sentence,
+            "effects": self.effects,
+            "effect": self.effect,
+            "lower_bound": self.lower_bound,
+            "breadth": self.breadth,
+            "spurious": self.spurious,
+            "region": None if self.region is None else list(self.region),
+            "property": self.property,
+            "affected": list(self.affected),
+            "pairs": [number | pair for number, pair in zip(numbers, self.pairs, strict=True)],
+        }
+
+    def pictures(self) -> list[np.ndarray]:
+        """In the order of `record`: donor crops, then all images before, then all after."""
+        if not self.pairs:
+            return list(self.donors)
+        return [*self.donors, *self.before, *self.after]
+
+    def __repr__(self) -> str:
+        return f"Alert({self.severity}, epoch {self.epoch}: {self.sentence})"

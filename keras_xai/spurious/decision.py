@@ -1,0 +1,111 @@
+"""When an effect is large enough, broad enough and certain enough to be said aloud."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from keras_xai.spurious.bounds import images_needed, level_at, lower_bound
+from keras_xai.spurious.effects import Effect
+
+# The effects that are still nothing to speak of: every class relies on something.
+NECESSITY, SUFFICIENCY, GLOBAL = 0.35, 0.20, 0.20
+# At least this share of the other classes must be taken along: what looks alike is taken along by a core part too.
+BREADTH = 0.4
+# A window with much of the object in it has an effect on any model; per share of the image beyond a small window's.
+_PER_AREA = 2.0
+_SMALL = 0.05
+# What a class's images must be able to show.
+PLAIN_EFFECT, LARGE_EFFECT = 0.6, 0.95
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One effect, judged.
+
+    Attributes:
+        effect: what was measured. lower: its lower bound. delta: what that had to exceed.
+        hit: whether it did, and was broad enough.
+    """
+
+    effect: Effect
+    lower: float
+    delta: float
+    hit: bool
+
+    def record(self) -> dict[str, Any]:
+        """What an alert says of it."""
+        effect = self.effect
+        return {
+            "effect": effect.mean,
+            "lower": self.lower,
+            "threshold": self.delta,
+            "flips": float(effect.flips.mean()),
+            "control": float((effect.flips - effect.effects).mean()),
+            "breadth": effect.breadth,
+            "images": len(effect.effects),
+        }
+
+
+def threshold(kind: str, share: float, num_classes: int) -> float:
+    """δ: the effect that a model without a shortcut may have.
+
+    Args:
+        kind: "necessity", "sufficiency", or a property. share: of the image's area that was replaced.
+        num_classes: of the model. With few of them breadth says little, since one look-alike may be all there is.
+    """
+    alike = 1 / max(num_classes - 1, 1)
+    if kind == "necessity":
+        return min(0.9, NECESSITY + _PER_AREA * max(0.0, share - _SMALL))
+    if kind == "sufficiency":
+        return min(0.9, max(SUFFICIENCY, min(0.5, alike)) + _PER_AREA * max(0.0, share - _SMALL))
+    return max(GLOBAL, min(0.5, alike))
+
+
+def judge(effect: Effect, level: float, num_classes: int, size: tuple[int, int]) -> Verdict:
+    """Compare an effect with what is still nothing to speak of.
+
+    Args:
+        effect: on test images. level: α of this one test. num_classes, size: of the model and its images.
+    """
+    share = 0.0 if effect.rule is None else effect.rule.share(size)
+    delta = threshold(effect.kind, share, num_classes)
+    lower = lower_bound(effect.effects, level)
+    broad = effect.kind == "necessity" or effect.breadth >= BREADTH
+    return Verdict(effect, lower, delta, bool(lower > delta and broad))
+
+
+def level_of_one_test(alpha: float, moment: int, num_classes: int, num_branches: int) -> float:
+    """The share of the run's α that one class and branch may spend at the t-th examination."""
+    return level_at(alpha, moment) / (num_classes * num_branches)
+
+
+def power_note(images: int, level: float) -> str | None:
+    """What so few test images cannot show; None where they can.
+
+    Args:
+        images: correctly classified test images of one class. level: α of one test.
+    """
+    needed = images_needed(PLAIN_EFFECT, NECESSITY, level)
+    if images >= needed:
+        return None
+    return f"underpowered: {images} test images may miss an effect of {PLAIN_EFFECT:.0%}; {needed} would show it"
+
+
+def can_show_anything(images: int, level: float) -> bool:
+    """Whether a large effect could be shown with so many test images."""
+    return images >= images_needed(LARGE_EFFECT, NECESSITY, level)
+
+
+def strongest(verdicts: list[Verdict]) -> Verdict | None:
+    """The hit that is furthest above its threshold, or else the effect that is; None of none."""
+    return max(verdicts, key=lambda one: (one.hit, one.lower - one.delta)) if verdicts else None
+
+
+def medoid(regions: list[Any]) -> tuple[int, int, int, int]:
+    """The window that is nearest to all others, as (top, left, height, width)."""
+    places = np.array([tuple(region)[:4] for region in regions])
+    distances = np.abs(places[:, None] - places[None]).sum(axis=(1, 2))
+    return tuple(int(value) for value in places[distances.argmin()])  # type: ignore[return-value]

@@ -1,0 +1,177 @@
+"""What interventions change: per image, and over the classes it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from keras_xai.spurious.asking import Oracle
+from keras_xai.spurious.interventions import GlobalEdit, paste
+from keras_xai.spurious.windows import Region
+
+
+@dataclass
+class Effect:
+    """What one kind of intervention did to the test images of one class.
+
+    Attributes:
+        kind: "necessity", "sufficiency" or the name of a property.
+        effects: (n,) share of an image's interventions that flipped it, less the same for controls.
+        flips: (n,) the same without taking off the controls.
+        sources: (n,) classes of the images.
+        hosts, donors, outcomes: (n, k) int: the changed images, where the change came from, what the model took them for.
+        regions: [n][k] what was replaced, None where the whole image was edited.
+        rule: how the regions were chosen.
+    """
+
+    kind: str
+    effects: np.ndarray
+    flips: np.ndarray
+    sources: np.ndarray
+    hosts: np.ndarray
+    donors: np.ndarray
+    outcomes: np.ndarray
+    regions: list[list[Any]]
+    rule: Any = None
+
+    @property
+    def mean(self) -> float:
+        return float(self.effects.mean()) if len(self.effects) else 0.0
+
+    @property
+    def breadth(self) -> float:
+        return breadth(self.flips, self.sources)
+
+
+@dataclass
+class Trials:
+    """A list of interventions, to be asked about in full batches whatever class they belong to.
+
+    Attributes:
+        hosts: the images that are changed. donors: where the new pixels, or the property, come from.
+        regions: what is replaced; None where the whole image is edited.
+    """
+
+    hosts: list[int]
+    donors: list[int]
+    regions: list[Any]
+
+    @classmethod
+    def empty(cls) -> Trials:
+        return cls([], [], [])
+
+    def add(self, host: int, donor: int, region: Any = None) -> int:
+        """Adds one; returns its position."""
+        self.hosts.append(int(host))
+        self.donors.append(int(donor))
+        self.regions.append(region)
+        return len(self.hosts) - 1
+
+    def pasted(self, oracle: Oracle) -> np.ndarray:
+        """(q,) int classes after pasting the donors' pixels into the regions."""
+        samples = oracle.samples
+        donors = np.array(self.donors, int)
+
+        def rows(positions):
+            masks = np.stack([mask_of(self.regions[position], samples.size) for position in positions])
+            return {
+                "donor": samples.image[donors[positions]],
+                "mask": masks[:, None] if samples.channels_first else masks[..., None],
+            }
+
+        return oracle.classes_after(paste, np.array(self.hosts, int), rows)
+
+    def edited(self, oracle: Oracle, edit: GlobalEdit) -> np.ndarray:
+        """(q,) int classes after giving the whole image the donors' property."""
+        donors = np.array(self.donors, int)
+        images = oracle.samples.image
+        return oracle.classes_after(
+            edit, np.array(self.hosts, int), lambda positions: {"donor": images[donors[positions]]}
+        )
+
+
+def mask_of(region: Any, size: tuple[int, int]) -> np.ndarray:
+    """(height, width) bool of a region, a bool array, or the union of a sequence of them."""
+    if isinstance(region, Region):
+        return region.mask(size)
+    if isinstance(region, np.ndarray):
+        return region
+    return np.logical_or.reduce([mask_of(one, size) for one in region])
+
+
+def paired(
+    trials: Trials, hosts: Any, donors: Any, others: Any, regions: Any = None, elsewhere: Any = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Adds every intervention and its control.
+
+    Args:
+        trials: are added to.
+        hosts: (n,). donors, others: (n, k) of the interventions and of the controls.
+        regions, elsewhere: [n][k] of both, or None.
+
+    Returns:
+        The positions of the interventions and of the controls, (n, k) each.
+    """
+    donors, others = np.asarray(donors), np.asarray(others)
+    tested, controls = np.zeros(donors.shape, int), np.zeros(donors.shape, int)
+    for i, k in np.ndindex(*donors.shape):
+        tested[i, k] = trials.add(hosts[i], donors[i, k], None if regions is None else regions[i][k])
+        controls[i, k] = trials.add(hosts[i], others[i, k], None if elsewhere is None else elsewhere[i][k])
+    return tested, controls
+
+
+def effect_of(
+    kind: str, positions: Any, trials: Trials, outcomes: Any, labels: Any, flipped: Callable, rule: Any = None
+) -> Effect:
+    """The answers to one class's interventions, image by image.
+
+    Args:
+        positions: from `paired`. outcomes: (q,) answers to all trials. labels: of all samples.
+        flipped: from classes to bool: which answers are a flip.
+    """
+    tested, controls = positions
+    flips = flipped(outcomes[tested]).mean(axis=1)
+    hosts, donors = np.array(trials.hosts, int)[tested], np.array(trials.donors, int)[tested]
+    return Effect(
+        kind=kind,
+        effects=flips - flipped(outcomes[controls]).mean(axis=1),
+        flips=flips,
+        sources=labels[hosts[:, 0]],
+        hosts=hosts,
+        donors=donors,
+        outcomes=outcomes[tested],
+        regions=[[trials.regions[position] for position in row] for row in tested],
+        rule=rule,
+    )
+
+
+def breadth(flips: Any, sources: Any) -> float:
+    """The share of source classes with at least half of their images flipped.
+
+    A shortcut flips everything, a core part of an object only what looks alike.
+
+    Args:
+        flips: (n,) share of an image's interventions that flipped it. sources: (n,) the images' classes.
+    """
+    flips, sources = np.asarray(flips, float), np.asarray(sources)
+    classes = np.unique(sources)
+    return float(np.mean([flips[sources == one].mean() >= 0.5 for one in classes])) if len(classes) else 0.0
+
+
+def balanced(indices: Any, labels: np.ndarray, count: int) -> np.ndarray:
+    """The first `count` indices when the classes take turns: every class counts alike.
+
+    Args:
+        indices: into labels, in the order of preference within a class.
+    """
+    indices = np.asarray(indices, int)
+    turn = np.zeros(len(indices), int)
+    seen: dict[int, int] = {}
+    for position, index in enumerate(indices):
+        label = int(labels[index])
+        turn[position] = seen.get(label, 0)
+        seen[label] = turn[position] + 1
+    return indices[np.argsort(turn, kind="stable")][:count]

@@ -1,0 +1,175 @@
+"""From a verdict to an alert: the sentence and the pictures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from keras_xai import backend
+from keras_xai.samples import Samples
+from keras_xai.spurious.alert import Alert
+from keras_xai.spurious.decision import Verdict, medoid
+from keras_xai.spurious.effects import Effect, mask_of
+from keras_xai.spurious.interventions import GlobalEdit
+from keras_xai.spurious.probe import Probe
+
+_PAIRS = 6
+_DONORS = 4
+# A region that has more of itself on the object than this does not miss it.
+_ON_OBJECT = 0.1
+_IN_IGNORED = 0.5
+
+
+def make_alert(verdict: Verdict, verdicts: list[Verdict], label: int, severity: str, epoch: int, probe: Probe) -> Alert:
+    """The alert that a verdict deserves.
+
+    Args:
+        verdict: the hit. verdicts: all of the class, for the numbers.
+        label: the class. severity, epoch: see `Alert`. probe: the images.
+    """
+    samples, effect = probe.samples, verdict.effect
+    local = effect.kind in ("necessity", "sufficiency")
+    carriers = _carriers(effect, label)
+    places = {samples.ids[index]: medoid([place]) for index, place in carriers.items()} if local else {}
+    region = medoid(list(carriers.values())) if local else None
+    spurious = local and _is_spurious(samples, carriers)
+    before, after, pairs = _pairs(effect, label, probe)
+    return Alert(
+        class_index=label,
+        class_name=samples.class_name(label),
+        kind="local" if local else "global",
+        severity=severity,
+        epoch=epoch,
+        effect=effect.mean,
+        lower_bound=verdict.lower,
+        region=region,
+        property=None if local else effect.kind,
+        sentence=sentence(verdict, samples.class_name(label), region, samples.size, spurious),
+        effects={one.effect.kind: one.record() for one in verdicts},
+        breadth=effect.breadth,
+        spurious=spurious,
+        affected=tuple(samples.ids[index] for index in carriers),
+        places=places,
+        pairs=pairs,
+        before=before,
+        after=after,
+        donors=tuple(_crops(samples, carriers)) if local else (),
+    )
+
+
+def sentence(verdict: Verdict, name: str, region: Any, size: tuple[int, int], spurious: bool = False) -> str:
+    """The finding in one sentence for everybody.
+
+    Args:
+        verdict: of the effect. name: of the class. region: (top, left, height, width), None for a property.
+        size: (height, width) of the images. spurious: a mask or an ignore-region says that it cannot matter.
+    """
+    effect = verdict.effect
+    flips, control = float(effect.flips.mean()), float((effect.flips - effect.effects).mean())
+    if effect.kind == "necessity":
+        finding = (
+            f"replacing {_where(region, size)} by the same place of other images makes the model give up {name!r} for "
+            f"{flips:.0%} of its images ({control:.0%} when a random place is replaced)"
+        )
+    elif effect.kind == "sufficiency":
+        finding = (
+            f"pasting {_where(region, size)} of {name!r} images into other images makes the model say {name!r} for "
+            f"{flips:.0%} of them ({control:.0%} for a random place), whatever they show"
+        )
+    else:
+        finding = (
+            f"giving other images the {effect.kind} of {name!r} images makes the model say {name!r} for {flips:.0%} of "
+            f"them ({control:.0%} with that of other classes), whatever they show"
+        )
+    what = "a spurious feature" if spurious else ("a small region" if region is not None else f"{effect.kind}")
+    reason = ", a place that was marked as unable to matter" if spurious else ""
+    return f"The model recognises {name!r} by {what}{reason}: {finding}."
+
+
+def _where(region: Any, size: tuple[int, int]) -> str:
+    top, left, high, wide = region
+    centre = (top + high / 2) / size[0], (left + wide / 2) / size[1]
+    vertical = "top" if centre[0] < 1 / 3 else "bottom" if centre[0] > 2 / 3 else ""
+    horizontal = "left" if centre[1] < 1 / 3 else "right" if centre[1] > 2 / 3 else ""
+    place = f"{vertical} {horizontal}".strip() or "middle"
+    return f"the {high}×{wide} px region at the {place}"
+
+
+def _carriers(effect: Effect, label: int) -> dict[int, Any]:
+    """Image -> the region that it was shown to have: donors that take other images along, or images that need it."""
+    votes: dict[int, list[bool]] = {}
+    regions: dict[int, Any] = {}
+    carrying = effect.hosts if effect.kind == "necessity" else effect.donors
+    flipped = effect.outcomes != label if effect.kind == "necessity" else effect.outcomes == label
+    for i, k in np.ndindex(*effect.outcomes.shape):
+        votes.setdefault(int(carrying[i, k]), []).append(bool(flipped[i, k]))
+        regions.setdefault(int(carrying[i, k]), effect.regions[i][k])
+    share = {index: float(np.mean(found)) for index, found in votes.items()}
+    chosen = [index for index in share if share[index] >= 0.5] or [max(share, key=lambda index: share[index])]
+    return {index: regions[index] for index in sorted(chosen, key=lambda index: -share[index])}
+
+
+def _is_spurious(samples: Samples, carriers: dict[int, Any]) -> bool:
+    """Whether most of these regions lie off the object, or where nothing may matter."""
+    found = []
+    for index, region in carriers.items():
+        inside = mask_of(region, samples.size)
+        off = (
+            samples.masks is not None
+            and samples.masks[index].any()
+            and samples.masks[index][inside].mean() <= _ON_OBJECT
+        )
+        ignored = samples.ignore is not None and samples.ignore[index][inside].mean() >= _IN_IGNORED
+        found.append(off or ignored)
+    return bool(np.mean(found) > 0.5)
+
+
+def _pairs(effect: Effect, label: int, probe: Probe) -> tuple[np.ndarray, np.ndarray, tuple[dict[str, Any], ...]]:
+    """Pictures before and after, of as many source classes as possible."""
+    samples = probe.samples
+    flipped = effect.outcomes != label if effect.kind == "necessity" else effect.outcomes == label
+    places = [(i, int(row.argmax())) for i, row in enumerate(flipped) if row.any()]
+    seen: dict[int, int] = {}
+    for i, _ in places:
+        seen[i] = sum(1 for j, _ in places if j < i and effect.sources[j] == effect.sources[i])
+    places = sorted(places, key=lambda place: seen[place[0]])[:_PAIRS]
+    hosts = np.array([effect.hosts[place] for place in places], int)
+    donors = np.array([effect.donors[place] for place in places], int)
+    before = samples.images[hosts]
+    if effect.regions[0][0] is None:
+        edit = GlobalEdit(effect.kind, probe.low, probe.high, samples.channels_first)
+        after = _as_seen(samples, backend.to_numpy(edit(samples.image[hosts], {"donor": samples.image[donors]}, {})))
+    else:
+        masks = [mask_of(effect.regions[i][k], samples.size) for i, k in places]
+        after = np.where(np.array(masks).reshape(len(places), *samples.size, 1), samples.images[donors], before)
+    pairs = tuple(
+        {
+            "host": samples.ids[host],
+            "donor": samples.ids[donor],
+            "from": label if effect.kind == "necessity" else int(effect.sources[place[0]]),
+            "to": int(effect.outcomes[place]),
+        }
+        for place, host, donor in zip(places, hosts, donors, strict=True)
+    )
+    return before, after, pairs
+
+
+def _as_seen(samples: Samples, values: np.ndarray) -> np.ndarray:
+    """Edited images as people see them: by the straight line that leads from the model's values to the pictures."""
+
+    def flat(image):
+        last = np.moveaxis(image, 1, -1) if samples.channels_first else image
+        return last[..., : samples.images.shape[-1]].astype(np.float64)
+
+    few = slice(0, 64)
+    slope, offset = np.polyfit(flat(samples.image[few]).ravel(), samples.images[few].astype(np.float64).ravel(), 1)
+    return np.clip(np.round(flat(values) * slope + offset), 0, 255).astype(np.uint8)
+
+
+def _crops(samples: Samples, carriers: dict[int, Any]) -> list[np.ndarray]:
+    crops = []
+    for index, region in list(carriers.items())[:_DONORS]:
+        rows, columns = np.nonzero(mask_of(region, samples.size))
+        crops.append(samples.images[index][rows.min() : rows.max() + 1, columns.min() : columns.max() + 1])
+    return crops

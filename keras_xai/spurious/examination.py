@@ -1,0 +1,104 @@
+"""The monitor at one moment: what do the classes of this model rely on?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from keras_xai.spurious.asking import Oracle
+from keras_xai.spurious.decision import Verdict, can_show_anything, judge, level_of_one_test, power_note
+from keras_xai.spurious.global_cues import GlobalCues
+from keras_xai.spurious.local_cues import LocalCues
+from keras_xai.spurious.probe import FEWEST, Probe
+
+# Necessity, sufficiency and one global edit.
+BRANCHES = 3
+# Examined together: the pictures of so many classes are asked about in full batches.
+BLOCK = 10
+
+
+@dataclass
+class Examination:
+    """What was found at one moment.
+
+    Attributes:
+        verdicts: class -> its judged effects.
+        skipped: class -> why it was not examined. notes: class -> what its images could not show.
+        predicted: (n,) what the model takes the samples for; −1 where it was not asked.
+    """
+
+    verdicts: dict[int, list[Verdict]] = field(default_factory=dict)
+    skipped: dict[int, str] = field(default_factory=dict)
+    notes: dict[int, str] = field(default_factory=dict)
+    predicted: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
+
+    def update(self, other: Examination) -> None:
+        """Adds what was found about other classes."""
+        self.verdicts |= other.verdicts
+        self.skipped |= other.skipped
+        self.notes |= other.notes
+        self.predicted = other.predicted
+
+    def effect(self, label: int) -> float:
+        """The largest effect of a class."""
+        return max((one.effect.mean for one in self.verdicts.get(label, [])), default=float("nan"))
+
+
+def examine(
+    oracle: Oracle, probe: Probe, classes: Sequence[int], moment: int, alpha: float, seed: int = 0
+) -> Examination:
+    """Examine some classes.
+
+    Args:
+        oracle: the model. probe: its held-out images.
+        classes: to examine. moment: t = 1, 2, … of the run. alpha: the run's rate of false alarms.
+        seed: of donors, controls and clusters; the same at every moment, so that moments can be compared.
+    """
+    found = Examination()
+    found.predicted = oracle.classes(np.arange(len(probe.labels)))
+    right = found.predicted == probe.labels
+    level = level_of_one_test(alpha, moment, oracle.num_classes, BRANCHES)
+    ready = []
+    for c in classes:
+        reason = _unfit(probe, right, c, level)
+        if reason is None:
+            ready.append(c)
+        else:
+            found.skipped[c] = reason
+    if not any(right[members].any() for c, members in probe.testing.items() if c not in ready) and len(ready) < 2:
+        found.skipped |= dict.fromkeys(ready, "no other class is recognised, so there is nothing to compare with")
+        return found
+    if not ready:
+        return found
+    local = LocalCues(oracle, probe, found.predicted, ready, seed).effects()
+    wide = GlobalCues(oracle, probe, found.predicted, ready, seed).effects()
+    size = probe.samples.size
+    for c in ready:
+        effects = [*local[c], wide[c]]
+        found.verdicts[c] = [judge(effect, level, oracle.num_classes, size) for effect in effects]
+        note = power_note(int(right[probe.testing[c]].sum()), level)
+        if note:
+            found.notes[c] = note
+    return found
+
+
+def _unfit(probe: Probe, right: np.ndarray, label: int, level: float) -> str | None:
+    """Why a class cannot be examined; None where it can."""
+    proposing, testing = probe.proposing[label], probe.testing[label]
+    total, correct = len(proposing) + len(testing), int(right[proposing].sum() + right[testing].sum())
+    if total < FEWEST:
+        return f"too few images: {total} held-out samples, at least {FEWEST} are needed"
+    if correct < FEWEST:
+        return f"too few correct: {correct} of {total} images are recognised, at least {FEWEST} are needed"
+    if right[proposing].sum() < 2:
+        return f"too few correct: {right[proposing].sum()} of the {len(proposing)} images that propose"
+    images = int(right[testing].sum())
+    if not can_show_anything(images, level):
+        from keras_xai.spurious.bounds import images_needed
+        from keras_xai.spurious.decision import LARGE_EFFECT, NECESSITY
+
+        needed = images_needed(LARGE_EFFECT, NECESSITY, level)
+        return f"underpowered: {images} test images cannot show even an effect of {LARGE_EFFECT:.0%}; {needed} could"
+    return None

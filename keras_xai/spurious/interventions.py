@@ -1,0 +1,171 @@
+"""What the monitor does to images to find out what a model relies on: functions of tensors, run by the engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+def paste(values: Any, row: dict[str, Any], tables: Any) -> Any:
+    """Another image's pixels where the mask is set. The fill comes from the data: no grey boxes.
+
+    Args:
+        values: (b, …) images as the model eats them.
+        row: "donor" (b, …) images, "mask" bool with 1 in place of the channel axis.
+        tables: not used.
+    """
+    from keras import ops
+
+    return ops.where(row["mask"], row["donor"], values)
+
+
+@dataclass(frozen=True)
+class GlobalEdit:
+    """One property of whole images made that of other images: the images stay what they show, in another look.
+
+    Attributes:
+        kind: one of `EDITS`.
+        low, high: the values that images of this data have.
+        channels_first: the layout of the images.
+    """
+
+    kind: str
+    low: float
+    high: float
+    channels_first: bool = False
+
+    def __call__(self, values: Any, row: dict[str, Any], tables: Any) -> Any:
+        """(b, …) images with the property of row["donor"] (b, …); same range and type as before."""
+        import keras
+        from keras import ops
+
+        kept = keras.backend.standardize_dtype(values.dtype)
+        image, donor = ops.cast(values, "float32"), ops.cast(row["donor"], "float32")
+        if self.channels_first:
+            image, donor = (ops.transpose(one, (0, 2, 3, 1)) for one in (image, donor))
+        image = (image - self.low) / (self.high - self.low)
+        donor = (donor - self.low) / (self.high - self.low)
+        edited = ops.clip(EDITS[self.kind](image, donor), 0.0, 1.0) * (self.high - self.low) + self.low
+        edited = edited if "float" in kept else ops.round(edited)
+        return ops.cast(ops.transpose(edited, (0, 3, 1, 2)) if self.channels_first else edited, kept)
+
+
+def match_brightness(image: Any, donor: Any) -> Any:
+    """The donor's mean over everything.
+
+    Args, here and below: image, donor: (b, height, width, channels) in [0, 1].
+    """
+    return image + _mean(donor, (1, 2, 3)) - _mean(image, (1, 2, 3))
+
+
+def match_contrast(image: Any, donor: Any) -> Any:
+    """The donor's mean and standard deviation over everything."""
+    return _matched(image, donor, (1, 2, 3))
+
+
+def match_channels(image: Any, donor: Any) -> Any:
+    """The donor's mean and standard deviation in every channel: brightness, contrast and tint."""
+    return _matched(image, donor, (1, 2))
+
+
+def match_hue(image: Any, donor: Any) -> Any:
+    """The donor's mean colour at the image's own brightness: the channels move, their mean at every pixel does not."""
+    from keras import ops
+
+    shift = _mean(donor, (1, 2)) - _mean(image, (1, 2))
+    return image + shift - ops.mean(shift, axis=-1, keepdims=True)
+
+
+def match_saturation(image: Any, donor: Any) -> Any:
+    """The donor's mean distance between the channels, at the image's own brightness and hue."""
+    from keras import ops
+
+    grey = ops.mean(image, axis=-1, keepdims=True)
+    wanted, had = _saturation(donor), _saturation(image)
+    return grey + (image - grey) * ops.clip(wanted / ops.maximum(had, 1e-3), 0.0, 4.0)
+
+
+def match_sharpness(image: Any, donor: Any) -> Any:
+    """The image blurred or sharpened until its finest detail, compared to the next coarser, is like the donor's."""
+    from keras import ops
+
+    ladder = [image]
+    for steps in (1, 1, 2, 4):
+        last = ladder[-1]
+        for _ in range(steps):
+            last = _blurred(last)
+        ladder.append(last)
+    detail = image - ladder[1]
+    ladder = [image + 2 * detail, image + detail, *ladder]
+    wanted = _fineness(donor)
+    distances = ops.stack([ops.abs(_fineness(one) - wanted) for one in ladder])
+    nearest = ops.argmin(distances, axis=0)
+    return sum(ops.where(ops.equal(nearest, rung), one, 0.0) for rung, one in enumerate(ladder))
+
+
+def posterise(image: Any, donor: Any) -> Any:
+    """Four levels in every channel, whatever the donor: few levels are a property that a class has or has not."""
+    from keras import ops
+
+    return ops.round(image * 3) / 3
+
+
+EDITS = {
+    "brightness": match_brightness,
+    "contrast": match_contrast,
+    "colour": match_channels,
+    "hue": match_hue,
+    "saturation": match_saturation,
+    "sharpness": match_sharpness,
+    "posterisation": posterise,
+}
+COLOUR_EDITS = ("colour", "hue", "saturation")
+
+
+def _mean(image: Any, axes: tuple[int, ...]) -> Any:
+    from keras import ops
+
+    return ops.mean(image, axis=axes, keepdims=True)
+
+
+def _variance(image: Any, axes: tuple[int, ...]) -> Any:
+    from keras import ops
+
+    return ops.var(image, axis=axes, keepdims=True)
+
+
+def _matched(image: Any, donor: Any, axes: tuple[int, ...]) -> Any:
+    from keras import ops
+
+    scale = ops.sqrt((_variance(donor, axes) + 1e-6) / (_variance(image, axes) + 1e-6))
+    return (image - _mean(image, axes)) * ops.minimum(scale, 4.0) + _mean(donor, axes)
+
+
+def _saturation(image: Any) -> Any:
+    from keras import ops
+
+    spread = ops.max(image, axis=-1, keepdims=True) - ops.min(image, axis=-1, keepdims=True)
+    return _mean(spread, (1, 2))
+
+
+def _fineness(image: Any) -> Any:
+    """(b, 1, 1, 1): log of the energy of the finest detail over that of the next coarser. Blur lowers it."""
+    from keras import ops
+
+    once = _blurred(image)
+    fine, coarse = image - once, once - _blurred(once)
+    energies = [_mean(ops.square(one), (1, 2, 3)) + 1e-8 for one in (fine, coarse)]
+    return ops.log(energies[0]) - ops.log(energies[1])
+
+
+def _blurred(image: Any) -> Any:
+    """A binomial blur of 5 × 5 with mirrored edges."""
+    from keras import ops
+
+    height, width = image.shape[1:3]
+    padded = ops.pad(image, ((0, 0), (2, 2), (2, 2), (0, 0)), mode="reflect")
+    rows = sum(weight * padded[:, k : k + height] for k, weight in enumerate(_BINOMIAL))
+    return sum(weight * rows[:, :, k : k + width] for k, weight in enumerate(_BINOMIAL))
+
+
+_BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)

@@ -1,0 +1,132 @@
+"""What is kept from one examination to the next: the images, what was found before, and what may still be spent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_xai import backend
+from keras_xai.samples import Samples
+from keras_xai.spurious.alert import Alert
+from keras_xai.spurious.asking import Oracle
+from keras_xai.spurious.decision import strongest
+from keras_xai.spurious.evidence import make_alert
+from keras_xai.spurious.examination import BLOCK, Examination, examine
+from keras_xai.spurious.probe import Probe
+
+
+class Watch:
+    """Examines one model at one moment after the other.
+
+    Args:
+        samples: held-out, with labels.
+        alpha: the permitted rate of false alarms of a whole run.
+        per_class: at most so many images of a class are used.
+        seed: of all random choices.
+        confirmations: how often in a row something has to be found to become an alert; before that it is a notice.
+
+    Attributes:
+        alerts: all notices and alerts so far.
+        standing: (class, kind) -> how often in a row it was found.
+        latest: class -> its newest verdicts. skipped: class -> why it could not be examined.
+        notes: class -> what its images could not show. unseen: classes due at the last moment for which no time was left.
+        moments: how many examinations there were.
+    """
+
+    def __init__(self, samples: Samples, alpha: float, per_class: int, seed: int, confirmations: int):
+        self._samples, self._alpha, self._per_class, self._seed = samples, alpha, per_class, seed
+        self._confirmations = confirmations
+        self._probe: Probe | None = None
+        self.alerts: list[Alert] = []
+        self.standing: dict[tuple[int, str], int] = {}
+        self.latest: dict[int, list[Any]] = {}
+        self.skipped: dict[int, str] = {}
+        self.notes: dict[int, str] = {}
+        self.unseen: list[int] = []
+        self.moments = 0
+        self._last_seen: dict[int, int] = {}
+
+    def look(
+        self,
+        model: Any,
+        epoch: int,
+        affordable: Callable[[int], bool] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[Alert]:
+        """Examine the model now.
+
+        Args:
+            model: a built keras.Model. epoch: to be written on what is found.
+            affordable: asked before each further block of that many classes; None examines all.
+            progress: told (classes done, classes).
+
+        Returns:
+            What is new: notices, and alerts.
+        """
+        with backend.preserved_random_states():
+            oracle = Oracle(model, self._samples)
+            if self._probe is None:
+                self._probe = Probe(self._samples, oracle.num_classes, self._per_class, self._seed)
+            self.moments += 1
+            due = self._by_suspicion(oracle.num_classes)
+            found: list[Alert] = []
+            while due and (affordable is None or affordable(min(BLOCK, len(due)))):
+                block, due = due[:BLOCK], due[BLOCK:]
+                examination = examine(oracle, self._probe, block, self.moments, self._alpha, self._seed)
+                self._last_seen |= dict.fromkeys(block, self.moments)
+                found += self._noted(block, examination, epoch)
+                if progress is not None:
+                    progress(oracle.num_classes - len(due), oracle.num_classes)
+            self.unseen = sorted(due)
+        self.alerts += found
+        return found
+
+    def largest_effect(self) -> float:
+        """The largest of the newest effects of all classes; NaN before the first."""
+        effects = [verdict.effect.mean for verdicts in self.latest.values() for verdict in verdicts]
+        return max(effects, default=float("nan"))
+
+    def num_alerts(self) -> int:
+        """How many alerts stand now."""
+        return sum(count >= self._confirmations for count in self.standing.values())
+
+    def _by_suspicion(self, num_classes: int) -> list[int]:
+        """Classes in the order of need: hits to confirm, then suspects and those not seen for long in turns."""
+
+        def excess(c):
+            return max((verdict.lower - verdict.delta for verdict in self.latest.get(c, [])), default=-np.inf)
+
+        hit = [
+            c for c in range(num_classes) if any(label == c and count for (label, _), count in self.standing.items())
+        ]
+        rest = [c for c in range(num_classes) if c not in hit]
+        waiting = sorted(rest, key=lambda c: self._last_seen.get(c, 0))
+        suspects = sorted((c for c in rest if c in self.latest), key=lambda c: -excess(c))
+        turns = [c for pair in zip(waiting, [*suspects, *waiting], strict=False) for c in pair]
+        return list(dict.fromkeys([*hit, *turns, *waiting]))
+
+    def _noted(self, block: Sequence[int], examination: Examination, epoch: int) -> list[Alert]:
+        found = []
+        for c in block:
+            self.skipped.pop(c, None)
+            self.notes.pop(c, None)
+            self.latest.pop(c, None)
+            verdicts = examination.verdicts.get(c, [])
+            if verdicts:
+                self.latest[c] = verdicts
+            for kind in ("local", "global"):
+                mine = [
+                    one for one in verdicts if (one.effect.kind in ("necessity", "sufficiency")) == (kind == "local")
+                ]
+                best = strongest([one for one in mine if one.hit])
+                count = self.standing.get((c, kind), 0) + 1 if best else 0
+                self.standing[c, kind] = count
+                if best and count <= self._confirmations:
+                    severity = "alert" if count == self._confirmations else "notice"
+                    assert self._probe is not None
+                    found.append(make_alert(best, verdicts, c, severity, epoch, self._probe))
+        self.skipped |= examination.skipped
+        self.notes |= examination.notes
+        return found

@@ -1,0 +1,126 @@
+"""Which parts of an image a small cue could fill, and where a map says it is."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Shape(NamedTuple):
+    """A window's size in pixels."""
+
+    height: int
+    width: int
+
+
+class Region(NamedTuple):
+    """A window in pixels; `frame` means everything outside of it."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+    frame: bool = False
+
+    def mask(self, size: tuple[int, int]) -> np.ndarray:
+        """(height, width) bool, True inside."""
+        inside = np.zeros(size, bool)
+        inside[self.top : self.top + self.height, self.left : self.left + self.width] = True
+        return ~inside if self.frame else inside
+
+    def share(self, size: tuple[int, int]) -> float:
+        """Of the image's area."""
+        window = self.height * self.width / (size[0] * size[1])
+        return 1 - window if self.frame else window
+
+
+def shapes(size: tuple[int, int]) -> list[Shape]:
+    """Squares of 0.12, 0.21 and 0.32 of the shorter side, and strips for text in both directions.
+
+    Args:
+        size: (height, width) of the image.
+
+    Returns:
+        Different shapes, the smallest first, each at least 2 pixels a side and smaller than the image.
+    """
+    side = min(size)
+
+    def pixels(share, of):
+        return int(np.clip(round(share * of), 2, max(2, of - 1)))
+
+    found = {Shape(pixels(share, side), pixels(share, side)) for share in (0.12, 0.21, 0.32)}
+    found |= {Shape(pixels(0.12, side), pixels(0.4, size[1])), Shape(pixels(0.4, size[0]), pixels(0.12, side))}
+    return sorted(found, key=lambda shape: (shape.height * shape.width, shape.height))
+
+
+def borders(size: tuple[int, int]) -> list[Region]:
+    """Strips along the four sides, and the frame that they make.
+
+    Args:
+        size: (height, width) of the image.
+    """
+    height, width = size
+    deep = max(1, round(0.08 * min(size)))
+    return [
+        Region(0, 0, deep, width),
+        Region(height - deep, 0, deep, width),
+        Region(0, 0, height, deep),
+        Region(0, width - deep, height, deep),
+        Region(deep, deep, height - 2 * deep, width - 2 * deep, frame=True),
+    ]
+
+
+def window_sums(maps: Any, shape: Shape) -> np.ndarray:
+    """What lies in every window of one shape, by a summed-area table.
+
+    Args:
+        maps: (n, height, width). shape: of the window.
+
+    Returns:
+        (n, height − shape.height + 1, width − shape.width + 1) float64: at [i, top, left] the sum over that window.
+    """
+    table = np.pad(np.asarray(maps, np.float64).cumsum(axis=1).cumsum(axis=2), ((0, 0), (1, 0), (1, 0)))
+    high, wide = shape
+    return table[:, high:, wide:] - table[:, :-high, wide:] - table[:, high:, :-wide] + table[:, :-high, :-wide]
+
+
+def fullest_windows(maps: Any, shape: Shape) -> list[Region]:
+    """For every map the window that holds most of it.
+
+    Args:
+        maps: (n, height, width), ≥ 0.
+    """
+    sums = window_sums(maps, shape)
+    places = sums.reshape(len(sums), -1).argmax(axis=1)
+    return [
+        Region(int(top), int(left), *shape) for top, left in zip(*np.unravel_index(places, sums.shape[1:]), strict=True)
+    ]
+
+
+def control_window(region: Region, size: tuple[int, int], generator: np.random.Generator) -> Region:
+    """A random window of the same shape that overlaps the region as little as a few tries achieve.
+
+    A frame is compared to a centred window of its area.
+    """
+    height, width = size
+    if region.frame:
+        share = np.sqrt(region.share(size))
+        high, wide = max(1, round(share * height)), max(1, round(share * width))
+        return Region((height - high) // 2, (width - wide) // 2, high, wide)
+    tries = [
+        Region(
+            int(generator.integers(0, height - region.height + 1)),
+            int(generator.integers(0, width - region.width + 1)),
+            region.height,
+            region.width,
+        )
+        for _ in range(8)
+    ]
+    return min(tries, key=lambda other: _overlap(region, other))
+
+
+def _overlap(one: Region, two: Region) -> int:
+    high = min(one.top + one.height, two.top + two.height) - max(one.top, two.top)
+    wide = min(one.left + one.width, two.left + two.width) - max(one.left, two.left)
+    return max(0, high) * max(0, wide)

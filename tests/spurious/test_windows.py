@@ -1,0 +1,51 @@
+"""Windows and where maps put them."""
+
+import numpy as np
+import pytest
+
+from keras_xai.spurious.windows import Region, Shape, borders, control_window, fullest_windows, shapes, window_sums
+
+
+def test_window_sums_equal_sums_in_a_loop():
+    maps = np.random.default_rng(0).random((2, 7, 9))
+    sums = window_sums(maps, Shape(3, 4))
+    assert sums.shape == (2, 5, 6)
+    for i, top, left in np.ndindex(*sums.shape):
+        assert sums[i, top, left] == pytest.approx(maps[i, top : top + 3, left : left + 4].sum())
+
+
+def test_the_fullest_window_holds_the_only_spot():
+    maps = np.zeros((2, 10, 12))
+    maps[0, 2:4, 3:5] = 1
+    maps[1, 8:10, 10:12] = 1
+    assert fullest_windows(maps, Shape(2, 2)) == [Region(2, 3, 2, 2), Region(8, 10, 2, 2)]
+
+
+def test_a_region_is_its_mask_and_a_frame_is_the_rest():
+    region = Region(1, 2, 3, 4)
+    mask = region.mask((6, 8))
+    assert mask.sum() == 12
+    assert mask[1:4, 2:6].all()
+    assert region.share((6, 8)) == pytest.approx(12 / 48)
+    frame = region._replace(frame=True)
+    assert (frame.mask((6, 8)) == ~mask).all()
+    assert frame.share((6, 8)) == pytest.approx(36 / 48)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (28, 28), (20, 40), (224, 224)])
+def test_shapes_fit_into_the_image(size):
+    for shape in shapes(size):
+        assert 2 <= shape.height < size[0]
+        assert 2 <= shape.width < size[1]
+    for border in borders(size):
+        assert 0 < border.mask(size).sum() < size[0] * size[1] / 2 + size[0]
+
+
+def test_a_control_window_has_the_shape_and_lies_elsewhere():
+    generator = np.random.default_rng(0)
+    region = Region(0, 0, 4, 4)
+    for _ in range(50):
+        control = control_window(region, (28, 28), generator)
+        assert control[2:4] == (4, 4)
+        assert control.mask((28, 28)).sum() == 16
+        assert not (control.mask((28, 28)) & region.mask((28, 28))).any()
