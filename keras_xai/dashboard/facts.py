@@ -15,6 +15,8 @@ from keras_xai.dashboard.refusal import Refusal, quoted
 MAX_ENTRIES = 200_000  # maps in one manifest
 MAX_NAMES = 200  # methods, measures of a method, logs
 
+OUTCOMES = ("predicted", "confidence", "valid", "flagged")
+
 Range = tuple[float, float] | None
 
 
@@ -25,7 +27,8 @@ class Facts:
     Attributes:
         epoch: 0-based; -1 for the untrained network.
         logs: key -> number of Keras's logs.
-        outcomes: "predicted", "confidence", "valid", "flagged" -> JSON list, one entry per sample.
+        outcomes: each of `OUTCOMES` -> JSON list, one entry per sample.
+        means: method -> measure -> mean over the samples.
         measures: method -> measure -> JSON list, one entry per sample.
         ranges: method -> smallest and largest value of each sample's map; None where there is none.
     """
@@ -33,6 +36,7 @@ class Facts:
     epoch: int
     logs: dict[str, float] = field(default_factory=dict)
     outcomes: dict[str, str] = field(default_factory=dict)
+    means: dict[str, dict[str, float]] = field(default_factory=dict)
     measures: dict[str, dict[str, str]] = field(default_factory=dict)
     ranges: dict[str, list[Range]] = field(default_factory=dict)
 
@@ -57,7 +61,10 @@ def facts(manifest: dict[str, Any], identifiers: Sequence[str]) -> Facts:
         raise Refusal(422, f"its epoch is {quoted(epoch)}")
     places = {identifier: place for place, identifier in enumerate(identifiers)}
     entries = _rows(manifest, "maps")
-    found = Facts(epoch, logs=_logs(manifest.get("logs")), outcomes=_outcomes(_rows(manifest, "samples"), places))
+    found = Facts(epoch, logs=_numbers(manifest.get("logs")), outcomes=_outcomes(_rows(manifest, "samples"), places))
+    means = manifest.get("means")
+    for method, by_name in list(means.items())[:MAX_NAMES] if isinstance(means, dict) else []:
+        found.means[method] = _numbers(by_name)
     values: dict[str, dict[str, list[float | None]]] = {}
     for entry in entries:
         place, method = _place(places, entry.get("sample")), entry.get("method")
@@ -107,15 +114,13 @@ def _place(places: dict[str, int], identifier: Any) -> int | None:
     return places.get(identifier) if isinstance(identifier, str) else None
 
 
-def _logs(logs: Any) -> dict[str, float]:
-    kept = list(logs.items())[:MAX_NAMES] if isinstance(logs, dict) else []
+def _numbers(named: Any) -> dict[str, float]:
+    kept = list(named.items())[:MAX_NAMES] if isinstance(named, dict) else []
     return {key: value for key, raw in kept if (value := number(raw)) is not None}
 
 
 def _outcomes(rows: list[dict[str, Any]], places: dict[str, int]) -> dict[str, str]:
-    columns: dict[str, list[Any]] = {
-        name: [None] * len(places) for name in ("predicted", "confidence", "valid", "flagged")
-    }
+    columns: dict[str, list[Any]] = {name: [None] * len(places) for name in OUTCOMES}
     for row in rows:
         place = _place(places, row.get("id"))
         if place is None:

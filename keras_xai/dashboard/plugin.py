@@ -78,7 +78,8 @@ class ExplanationsPlugin(base_plugin.TBPlugin):
 
     def _answer_series(self, request: wrappers.Request, source: Source) -> wrappers.Response:
         run, name, session = (_argument(request, field) for field in ("run", "name", "session"))
-        return _json(request, self._series.read(source, self._index.read(source), run, name, session))
+        measures = request.args.get("measures") != "0"
+        return _json(request, self._series.read(source, self._index.read(source), run, name, session, measures))
 
 
 def _static(request: wrappers.Request) -> wrappers.Response:

@@ -1,11 +1,11 @@
 """Everything about one fit that is a number per epoch, as one JSON answer."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
 from keras_xai.dashboard.cache import BoundedCache
-from keras_xai.dashboard.facts import Facts, Range, compact, facts, number
+from keras_xai.dashboard.facts import OUTCOMES, Facts, Range, compact, facts, number
 from keras_xai.dashboard.refusal import Refusal
 from keras_xai.dashboard.source import Source
 
@@ -22,7 +22,9 @@ class SeriesReader:
     def __init__(self) -> None:
         self._facts = BoundedCache(MEMORY, Facts.size)
 
-    def read(self, source: Source, index: dict[str, Any], run: str, name: str, session: str) -> str:
+    def read(
+        self, source: Source, index: dict[str, Any], run: str, name: str, session: str, measures: bool = True
+    ) -> str:
         """Collects the numbers of one fit.
 
         Args:
@@ -31,13 +33,14 @@ class SeriesReader:
             run: the run's name.
             name: the log's name.
             session: which fit.
+            measures: whether the measures of each sample are wanted, by far the most of it.
 
         Returns:
             JSON: `{"epochs": [...], "logs": {key: [...]}, "samples": [{"id", "name", "label"}], "outcomes":
-            {"predicted" | "confidence" | "valid" | "flagged": [[per sample] per epoch]}, "measures": {method: {measure:
-            [[per sample] per epoch]}}, "ranges": {method: [[smallest, largest] per sample]}, "scalars": {tag: [[step,
-            value], ...]}, "problems": [sentence, ...]}`; null for what is missing or not finite. Epoch -1 is the
-            untrained network.
+            {"predicted" | "confidence" | "valid" | "flagged": [[per sample] per epoch]}, "means": {method: {measure:
+            [per epoch]}}, "measures": {method: {measure: [[per sample] per epoch]}}, "ranges": {method: [[smallest,
+            largest] per sample]}, "scalars": {tag: [[step, value], ...]}, "problems": [sentence, ...]}`; null for what is
+            missing or not finite. Epoch -1 is the untrained network.
 
         Raises:
             Refusal: 404, there is no such fit.
@@ -58,9 +61,19 @@ class SeriesReader:
                 found[of_epoch.epoch] = of_epoch
             except Refusal as problem:
                 problems.append(str(problem))
-        return _answer(
-            [found[epoch] for epoch in sorted(found)], samples, _scalars(source, run, of_log, session), problems
-        )
+        epochs = [found[epoch] for epoch in sorted(found)]
+        answer = {
+            "epochs": compact([epoch.epoch for epoch in epochs]),
+            "logs": compact(_by_name([epoch.logs for epoch in epochs])),
+            "samples": compact(samples),
+            "outcomes": _object({name: _list(epoch.outcomes[name] for epoch in epochs) for name in OUTCOMES}),
+            "means": compact(_by_name([epoch.means for epoch in epochs], _by_name)),
+            "measures": _measures(epochs, len(samples)) if measures else None,
+            "ranges": compact(_ranges(epochs, len(samples))),
+            "scalars": compact(_scalars(source, run, of_log, session)),
+            "problems": compact(problems),
+        }
+        return _object({name: text for name, text in answer.items() if text is not None})
 
 
 def _records(index: dict[str, Any], run: str) -> list[Record]:
@@ -124,45 +137,38 @@ def _scalars(source: Source, run: str, of_log: list[Record], session: str) -> di
     return {tag: points for tag, points in rows.items() if points}
 
 
-def _answer(epochs: list[Facts], samples: list[dict[str, Any]], scalars: dict[str, Any], problems: list[str]) -> str:
-    nothing = compact([None] * len(samples))
-    keys = dict.fromkeys(key for epoch in epochs for key in epoch.logs)
-    outcomes = dict.fromkeys(name for epoch in epochs for name in epoch.outcomes)
-    methods: dict[str, dict[str, None]] = {}
-    for epoch in epochs:
-        for method, measures in epoch.measures.items():
-            methods.setdefault(method, {}).update(dict.fromkeys(measures))
+def _by_name(epochs: list[Any], gather: Callable[[list[Any]], Any] = list) -> dict[str, Any]:
+    """Turns dictionaries, one per epoch, into a dictionary of lists; None where a name is missing.
+
+    Args:
+        epochs: the dictionaries, or None.
+        gather: what is made of the list of a name's values, by default the list.
+    """
+    names = dict.fromkeys(name for epoch in epochs for name in epoch or {})
+    return {name: gather([(epoch or {}).get(name) for epoch in epochs]) for name in names}
+
+
+def _measures(epochs: list[Facts], count: int) -> str:
+    nothing = compact([None] * count)
+    by_method = _by_name([epoch.measures for epoch in epochs], _by_name)
     return _object(
         {
-            "epochs": compact([epoch.epoch for epoch in epochs]),
-            "logs": compact({key: [epoch.logs.get(key) for epoch in epochs] for key in keys}),
-            "samples": compact(samples),
-            "outcomes": _object({name: _list(epoch.outcomes[name] for epoch in epochs) for name in outcomes}),
-            "measures": _object(
-                {
-                    method: _object(
-                        {
-                            measure: _list(epoch.measures.get(method, {}).get(measure, nothing) for epoch in epochs)
-                            for measure in measures
-                        }
-                    )
-                    for method, measures in methods.items()
-                }
-            ),
-            "ranges": compact({method: _ranges(epochs, method, len(samples)) for method in methods}),
-            "scalars": compact(scalars),
-            "problems": compact(problems),
+            method: _object({name: _list(row or nothing for row in rows) for name, rows in measures.items()})
+            for method, measures in by_method.items()
         }
     )
 
 
-def _ranges(epochs: list[Facts], method: str, count: int) -> list[Range]:
-    widest: list[Range] = [None] * count
+def _ranges(epochs: list[Facts], count: int) -> dict[str, list[Range]]:
+    """Of each method's map of each sample the smallest and the largest value of all epochs."""
+    widest: dict[str, list[Range]] = {}
     for epoch in epochs:
-        for place, ends in enumerate(epoch.ranges.get(method, [])):
-            before = widest[place]
-            if ends is not None:
-                widest[place] = ends if before is None else (min(before[0], ends[0]), max(before[1], ends[1]))
+        for method, ranges in epoch.ranges.items():
+            row = widest.setdefault(method, [None] * count)
+            for place, ends in enumerate(ranges):
+                before = row[place]
+                if ends is not None:
+                    row[place] = ends if before is None else (min(before[0], ends[0]), max(before[1], ends[1]))
     return widest
 
 

@@ -2,16 +2,13 @@
 
 import os
 import re
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tensorboard.compat.proto import event_pb2
-from tensorboard.compat.tensorflow_stub import errors
-from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import PyRecordReader_New
 
+from keras_xai.event_files import events
 from keras_xai.log.parse import Record, parse
 from keras_xai.log.tags import BASELINE_EPOCH, PLUGIN, RUN
 
@@ -77,28 +74,13 @@ def _first(epoch: int) -> int:
 
 
 def _records(file: Path) -> Iterator[Record]:
-    for event in _events(file):
+    for event in events(file):
         for value in event.summary.value:
             match = _TAG.fullmatch(value.tag)
             if match and value.metadata.plugin_data.plugin_name == PLUGIN:
                 record = parse(list(value.tensor.string_val))
                 about: dict[str, Any] = {"tag": value.tag, "step": event.step, "wall_time": event.wall_time}
                 yield {**record, "name": match["name"], **about}
-
-
-def _events(file: Path) -> Iterator[event_pb2.Event]:
-    reader = PyRecordReader_New(str(file))
-    try:
-        while True:
-            reader.GetNext()
-            yield event_pb2.Event.FromString(reader.record())
-    except errors.OutOfRangeError:
-        return
-    except errors.DataLossError as error:
-        if "truncated" not in str(error):
-            warnings.warn(f"{file} is damaged, what follows in it is not read: {error}", RuntimeWarning, stacklevel=2)
-    finally:
-        reader.file_handle.close()
 
 
 def _spread_coefficients(records: list[Record]) -> None:

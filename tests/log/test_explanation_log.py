@@ -10,9 +10,9 @@ import pytest
 from log_stand_ins import make_activations, make_explanation, make_lime, make_samples
 from PIL import Image
 
+from keras_xai.event_files import events
 from keras_xai.explanation import Explanation
 from keras_xai.log import ExplanationLog, read_log
-from keras_xai.log.reader import _events
 from keras_xai.samples import Samples
 
 
@@ -20,7 +20,7 @@ def values(log_dir):
     """Everything in the event files: (tag, step) -> tensor."""
     found = {}
     for file in sorted((log_dir / "explanations").glob("events.*")):
-        for event in _events(file):
+        for event in events(file):
             for value in event.summary.value:
                 found[value.tag, event.step] = value
     return found

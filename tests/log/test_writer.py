@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from tensorboard.compat.proto import event_pb2
 
+from keras_xai.event_files import events
 from keras_xai.log import EventWriter
 from keras_xai.log.events import blobs_event, scalar_event
-from keras_xai.log.reader import _events
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,7 +31,7 @@ def files(directory):
 
 def tags(directory):
     """All tags in the order written, read by TensorBoard's reader."""
-    return [value.tag for file in files(directory) for event in _events(file) for value in event.summary.value]
+    return [value.tag for file in files(directory) for event in events(file) for value in event.summary.value]
 
 
 def told(action):
@@ -59,7 +59,7 @@ def test_the_file_appears_with_the_first_record(writer):
     writer.scalar("loss", 3, 0.5)
     writer.flush()
     (file,) = files(writer.directory)
-    first, second = _events(file)
+    first, second = events(file)
     assert first.file_version == "brain.Event:2"
     assert (second.step, second.summary.value[0].tag) == (3, "loss")
     assert first.wall_time > 1e9
@@ -180,7 +180,7 @@ def test_a_removed_directory_is_made_again(writer):
     assert "the event file was removed or changed. Training goes on. A new file was started" in message
     assert tags(writer.directory) == ["kept", "kept too", "later 2", "last"]
     (file,) = files(writer.directory)
-    values = {value.tag: value.tensor for event in _events(file) for value in event.summary.value}
+    values = {value.tag: value.tensor for event in events(file) for value in event.summary.value}
     assert values["kept"].float_val[0] == 2.0
 
 
@@ -218,7 +218,7 @@ def test_a_removed_file_is_not_brought_back_headless(writer):
     assert "the event file was removed or changed" in message
     assert not removed.exists()
     (file,) = files(writer.directory)
-    assert next(_events(file)).file_version == "brain.Event:2"
+    assert next(events(file)).file_version == "brain.Event:2"
     assert tags(writer.directory) == ["later"]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from tensorboard.util import tensor_util
 
 import keras_xai as kx
-from keras_xai.log.reader import _events
+from keras_xai.event_files import events
 from tests.training.networks import data
 
 
@@ -35,7 +35,7 @@ def stock(log_dir, plugin):
     """What the stock tab shows: {tag: {step: value}}. Texts as str, scalars as float, images as their bytes."""
     found = {}
     for file in sorted(Path(log_dir, "explanations").glob("events*")):
-        for event in _events(file):
+        for event in events(file):
             for value in event.summary.value:
                 if value.metadata.plugin_data.plugin_name == plugin:
                     array = tensor_util.make_ndarray(value.tensor)
