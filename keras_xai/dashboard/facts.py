@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 from keras_xai.dashboard.refusal import Refusal, quoted
 
@@ -57,7 +57,7 @@ def facts(manifest: dict[str, Any], identifiers: Sequence[str]) -> Facts:
         Refusal: 422, the manifest has no epoch, or more entries than anybody can look at.
     """
     epoch = manifest.get("epoch")
-    if not isinstance(epoch, int) or isinstance(epoch, bool) or abs(epoch) > 10**9:
+    if not is_epoch(epoch):
         raise Refusal(422, f"its epoch is {quoted(epoch)}")
     places = {identifier: place for place, identifier in enumerate(identifiers)}
     entries = _rows(manifest, "maps")
@@ -86,12 +86,19 @@ def facts(manifest: dict[str, Any], identifiers: Sequence[str]) -> Facts:
     return found
 
 
+def is_epoch(value: Any) -> TypeGuard[int]:
+    """Whether it is a whole number that counts epochs; -1 is the untrained network."""
+    return type(value) is int and -1 <= value < 10**9
+
+
 def number(value: Any) -> float | None:
     """A finite number; None for all else."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if type(value) is float:  # nearly always
+        return value if math.isfinite(value) else None
+    if type(value) is not int:
         return None
     try:
-        return float(value) if math.isfinite(value) else None
+        return float(value)
     except OverflowError:  # an integer of hundreds of digits
         return None
 

@@ -2,12 +2,14 @@
 
 import json
 import math
+from collections.abc import Callable
 from typing import Any
 
 from keras_xai.dashboard.cache import BoundedCache
+from keras_xai.dashboard.facts import is_epoch
 from keras_xai.dashboard.refusal import Refusal, quoted
 from keras_xai.dashboard.sessions import true_sessions
-from keras_xai.dashboard.source import VERSION, Source, refuse_other_versions
+from keras_xai.dashboard.source import VERSION, Source, place, refuse_other_versions
 
 KINDS = ("inputs", "baseline", "epoch", "activations", "alert")
 MAX_PROBLEMS = 20
@@ -73,7 +75,7 @@ def _entry(run: str, tag: str, series: Any) -> dict[str, Any]:
     content = _content(run, tag, series.plugin_content)
     wall = series.max_wall_time
     if not isinstance(wall, float) or not math.isfinite(wall):
-        raise Refusal(422, f"{_named(run, tag)} has no time.")
+        raise Refusal(422, f"The {place(run, tag)} has no time.")
     return {"tag": tag, **content, "wall_time": wall}
 
 
@@ -81,21 +83,28 @@ def _content(run: str, tag: str, raw: bytes) -> dict[str, Any]:
     try:
         about = json.loads(raw[:MAX_CONTENT])
     except (ValueError, RecursionError) as error:
-        raise Refusal(422, f"{_named(run, tag)} does not say what it is: its plugin_content is no JSON.") from error
+        raise Refusal(422, f"The {place(run, tag)} does not say what it is: its plugin_content is no JSON.") from error
     if not isinstance(about, dict):
-        raise Refusal(422, f"{_named(run, tag)} does not say what it is: its plugin_content is no object.")
+        raise Refusal(422, f"The {place(run, tag)} does not say what it is: its plugin_content is no object.")
     refuse_other_versions(about, run, tag)
-    expected = {"kind": str, "name": str, "session": str, "epoch": (int, type(None)), "flagged": bool}
-    for field, kind in expected.items():
-        value = about.get(field)
-        if not isinstance(value, kind) or (field == "epoch" and isinstance(value, bool)):  # type: ignore[arg-type]
-            raise Refusal(422, f"{_named(run, tag)} does not say what it is: its {field} is {quoted(value)}.")
+    for field, holds in _FIELDS.items():
+        if not holds(value := about.get(field)):
+            raise Refusal(422, f"The {place(run, tag)} does not say what it is: its {field} is {quoted(value)}.")
     if about["kind"] not in KINDS:
         raise Refusal(
-            422, f"{_named(run, tag)} is of the unknown kind {quoted(about['kind'])}; known: {', '.join(KINDS)}."
+            422, f"The {place(run, tag)} is of the unknown kind {quoted(about['kind'])}; known: {', '.join(KINDS)}."
         )
-    return {field: about[field] for field in expected}
+    return {field: about[field] for field in _FIELDS}
 
 
-def _named(run: str, tag: str) -> str:
-    return f"Record {quoted(tag)} in run {quoted(run)}"
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+_FIELDS: dict[str, Callable[[Any], bool]] = {
+    "kind": _is_text,
+    "name": _is_text,
+    "session": _is_text,
+    "epoch": lambda value: value is None or is_epoch(value),
+    "flagged": lambda value: isinstance(value, bool),
+}

@@ -6,8 +6,8 @@ from typing import Any
 
 from keras_xai.dashboard.cache import BoundedCache
 from keras_xai.dashboard.facts import OUTCOMES, Facts, Range, compact, facts, number
-from keras_xai.dashboard.refusal import Refusal
-from keras_xai.dashboard.source import Source
+from keras_xai.dashboard.refusal import Refusal, quoted
+from keras_xai.dashboard.source import Source, place
 
 MEMORY = 128 * 2**20  # bytes of facts kept, about 5,000 epochs of 64 samples and 6 methods
 SIBLINGS = ("train", "validation")  # the runs of keras.callbacks.TensorBoard beside ours
@@ -48,7 +48,10 @@ class SeriesReader:
         of_log = [record for record in _records(index, run) if record["name"] == name]
         records = [record for record in of_log if record["session"] == session]
         if not records:
-            raise Refusal(404, f"There are no records of the fit {session!r} of the log {name!r} in run {run!r}.")
+            raise Refusal(
+                404,
+                f"There are no records of the fit {quoted(session)} of the log {quoted(name)} in run {quoted(run)}.",
+            )
         problems: list[str] = []
         maps = [record for record in records if record["kind"] in ("epoch", "baseline")]
         samples = _samples(source, run, of_log, session, maps, problems)
@@ -85,7 +88,7 @@ def _facts(source: Source, run: str, record: Record, identifiers: Sequence[str])
     try:
         return facts(manifest, identifiers)
     except Refusal as refusal:
-        raise Refusal(422, f"Record {record['tag']!r} in run {run!r} is damaged: {refusal}.") from refusal
+        raise Refusal(422, f"The {place(run, record['tag'])} is damaged: {refusal}.") from refusal
 
 
 def _samples(
@@ -165,11 +168,14 @@ def _ranges(epochs: list[Facts], count: int) -> dict[str, list[Range]]:
     for epoch in epochs:
         for method, ranges in epoch.ranges.items():
             row = widest.setdefault(method, [None] * count)
-            for place, ends in enumerate(ranges):
-                before = row[place]
-                if ends is not None:
-                    row[place] = ends if before is None else (min(before[0], ends[0]), max(before[1], ends[1]))
+            row[:] = [_wider(before, ends) for before, ends in zip(row, ranges, strict=True)]
     return widest
+
+
+def _wider(before: Range, ends: Range) -> Range:
+    if before is None or ends is None:
+        return before or ends
+    return min(before[0], ends[0]), max(before[1], ends[1])
 
 
 def _object(members: dict[str, str]) -> str:

@@ -47,13 +47,13 @@ class Source:
         """
         keys = self._keys(run, tag, wall)
         if len(keys) > MAX_BLOBS:
-            raise Refusal(413, f"{_place(run, tag)} has {len(keys)} blobs; more than {MAX_BLOBS} are not shown.")
+            raise Refusal(413, f"The {place(run, tag)} has {len(keys)} blobs; more than {MAX_BLOBS} are not shown.")
         blobs, size = [], 0
         for key in keys:
             blobs.append(self.provider.read_blob(self.context, blob_key=key))
             size += len(blobs[-1])
             if size > MAX_BYTES:
-                raise Refusal(413, f"{_place(run, tag)} is larger than the {MAX_BYTES >> 20} MB that are shown.")
+                raise Refusal(413, f"The {place(run, tag)} is larger than the {MAX_BYTES >> 20} MB that are shown.")
         return blobs
 
     def manifest(self, run: str, tag: str, wall: float | None = None) -> Manifest:
@@ -87,12 +87,12 @@ class Source:
         )
         writings = found.get(run, {}).get(tag, [])
         if not writings:
-            raise Refusal(404, f"There is no {_place(run, tag)}.")
+            raise Refusal(404, f"There is no {place(run, tag)}.")
         if wall is None:
             wall = max(writing.wall_time for writing in writings)
         same = [writing for writing in writings if writing.wall_time == wall]
         if not same:
-            raise Refusal(404, f"{_place(run, tag)} was written again since; reload the list of records.")
+            raise Refusal(404, f"The {place(run, tag)} was written again since; reload the list of records.")
         return [reference.blob_key for reference in same[-1].values]
 
 
@@ -110,9 +110,9 @@ def read_manifest(blob: bytes, run: str, tag: str) -> Manifest:
     try:
         manifest = json.loads(blob)
     except (ValueError, RecursionError) as error:
-        raise Refusal(422, f"{_place(run, tag)} is damaged: its manifest is no JSON ({error}).") from error
+        raise Refusal(422, f"The {place(run, tag)} is damaged: its manifest is no JSON ({error}).") from error
     if not isinstance(manifest, dict):
-        raise Refusal(422, f"{_place(run, tag)} is damaged: its manifest is a {type(manifest).__name__}, no object.")
+        raise Refusal(422, f"The {place(run, tag)} is damaged: its manifest is a {type(manifest).__name__}, no object.")
     refuse_other_versions(manifest, run, tag)
     return manifest
 
@@ -123,10 +123,11 @@ def refuse_other_versions(about: dict[str, Any], run: str, tag: str) -> None:
     if version != VERSION or isinstance(version, bool):
         raise Refusal(
             422,
-            f"{_place(run, tag)} has format version {quoted(version, 20)}, but this keras_xai reads version {VERSION}. "
+            f"The {place(run, tag)} has format version {quoted(version, 20)}, but this keras_xai reads version {VERSION}. "
             "Look at it with the keras_xai that wrote it, or a newer one.",
         )
 
 
-def _place(run: str, tag: str) -> str:
+def place(run: str, tag: str) -> str:
+    """Names a record in a sentence."""
     return f"record {quoted(tag)} in run {quoted(run)}"
