@@ -102,7 +102,9 @@ class Compiled:
         return call
 
 
-def differentiate(function: Callable, shapes: dict[Any, tuple], batch_size: Any) -> tuple[Any, dict[Any, Any]]:
+def differentiate(
+    function: Callable, shapes: dict[Any, tuple], batch_size: Any, again: bool = False
+) -> tuple[Any, dict[Any, Any]]:
     """Gradients of a sum of scores at places inside a computation.
 
     Args:
@@ -110,6 +112,7 @@ def differentiate(function: Callable, shapes: dict[Any, tuple], batch_size: Any)
             it wants a gradient at through `watch(key, tensor)` and goes on with what comes back.
         shapes: for every key, the tensor's shape without the batch axis, and its dtype.
         batch_size: int or scalar tensor.
+        again: whether the gradients themselves are going to be differentiated.
 
     Returns:
         `answers`, and a dict from key to d total / d tensor, None where the total does not depend on the tensor.
@@ -151,7 +154,7 @@ def differentiate(function: Callable, shapes: dict[Any, tuple], batch_size: Any)
         total, answers = function(lambda key, tensor: tensor + probes[keys.index(key)])
         if not total.requires_grad:
             return answers, dict.fromkeys(keys)
-        found = torch.autograd.grad(total, probes, allow_unused=True)
+        found = torch.autograd.grad(total, probes, allow_unused=True, create_graph=again)
     return keras.tree.map_structure(lambda t: t.detach(), answers), dict(zip(keys, found, strict=True))
 
 
@@ -183,6 +186,24 @@ def trace(function: Callable, arguments: Any) -> None:
 
         with torch.no_grad():
             stateless(keras.tree.map_structure(lambda a: keras.ops.convert_to_tensor(a[:1]), arguments))
+
+
+def in_pipeline(function: Callable, array: Any) -> Any:
+    """`function(array)` for a function of NumPy arrays that keeps shape and type, also where `tf.data` traces a map.
+
+    Args:
+        function: (…) array to array of the same shape and type.
+        array: anything NumPy reads, or a symbolic TensorFlow tensor, whatever the Keras backend.
+
+    Returns:
+        A NumPy array, or a symbolic tensor.
+    """
+    tf = sys.modules.get("tensorflow")
+    if tf is None or not tf.is_tensor(array) or not tf.is_symbolic_tensor(array):
+        return function(np.asarray(array))
+    found = tf.numpy_function(function, [array], array.dtype)
+    found.set_shape(array.shape)
+    return found
 
 
 def to_numpy(tensors: Any) -> Any:

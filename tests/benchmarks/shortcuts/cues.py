@@ -1,0 +1,213 @@
+"""What is planted: small marks, properties of the whole picture, and decoys of which every class has its own."""
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from tests.benchmarks.shortcuts.data import Pictures
+
+MARGIN = 1
+
+
+@dataclass(frozen=True)
+class Cue:
+    """A cue that can be planted.
+
+    Attributes:
+        kind: "local", "global" or "decoy".
+        put: `(pictures, random) -> (images, where)` with the cue on every picture; `where` is (n, h, w) bool, the pixels
+            of a local cue or decoy, or None.
+        colour: whether it needs pictures with colours.
+        moves: whether it sits elsewhere in every picture.
+        validation: whether it belongs to the part on which nothing may be tuned.
+    """
+
+    kind: str
+    put: Callable[[Pictures, np.random.Generator], tuple[np.ndarray, np.ndarray | None]]
+    colour: bool = False
+    moves: bool = False
+    validation: bool = False
+
+
+def stamp(pattern: np.ndarray, place: str) -> Callable:
+    """A small picture put at one place, "anywhere" included.
+
+    Args:
+        pattern: (a, b, 3) float, the colours; NaN lets the picture through.
+        place: "top left", "top right", "bottom left", "bottom right", "bottom" or "anywhere".
+    """
+
+    def put(pictures: Pictures, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        images, where = pictures.images.copy(), np.zeros(pictures.masks.shape, bool)
+        values = pattern if images.shape[-1] == 3 else pattern.mean(axis=-1, keepdims=True)
+        opaque = np.isfinite(values[..., 0])
+        free = np.array(images.shape[1:3]) - values.shape[:2]
+        for image, mask in zip(images, where, strict=True):
+            top, left = _corner(place, free, random)
+            window = np.s_[top : top + values.shape[0], left : left + values.shape[1]]
+            image[window][opaque] = values[opaque]
+            mask[window] = opaque
+        return images, where
+
+    return put
+
+
+def frame(width: int, colour: tuple[int, int, int]) -> Callable:
+    """A thin border round the picture."""
+
+    def put(pictures: Pictures, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        where = np.ones(pictures.masks.shape, bool)
+        where[:, width:-width, width:-width] = False
+        images = pictures.images.copy()
+        images[where] = colour if images.shape[-1] == 3 else np.mean(colour)
+        return images, where
+
+    return put
+
+
+def everywhere(edit: Callable[[np.ndarray, np.random.Generator], np.ndarray], object_only: bool = False) -> Callable:
+    """A property of the whole picture, or of its object: `edit` maps (h, w, c) float in 0–255 to the same."""
+
+    def put(pictures: Pictures, random: np.random.Generator) -> tuple[np.ndarray, None]:
+        edited = [np.clip(np.round(edit(image.astype(float), random)), 0, 255) for image in pictures.images]
+        images = np.array(edited, np.uint8)
+        return (np.where(pictures.masks[..., None], images, pictures.images) if object_only else images), None
+
+    return put
+
+
+def decoy(side: int, place: str) -> Callable:
+    """A swatch on every picture of every class, in a shade (or hue) that names the class."""
+
+    def put(pictures: Pictures, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        images, where = pictures.images.copy(), np.zeros(pictures.masks.shape, bool)
+        for label in range(10):
+            rows = pictures.labels == label
+            swatch = np.broadcast_to(_class_colour(label, images.shape[-1]), (side, side, 3))
+            some = Pictures(images[rows], pictures.labels[rows], pictures.masks[rows])
+            images[rows], where[rows] = stamp(swatch.astype(float), place)(some, random)
+        return images, where
+
+    return put
+
+
+def _class_colour(label: int, channels: int) -> np.ndarray:
+    if channels == 1:
+        return np.full(3, 255 - 25 * label)
+    import colorsys
+
+    return np.array(colorsys.hsv_to_rgb(label / 10, 1, 1)) * 255
+
+
+def _corner(place: str, free: np.ndarray, random: np.random.Generator) -> tuple[int, int]:
+    if place == "anywhere":
+        top, left = random.integers(MARGIN, free - MARGIN + 1)
+        return int(top), int(left)
+    top = MARGIN if "top" in place else free[0] - MARGIN
+    left = MARGIN if "left" in place else free[1] - MARGIN if "right" in place else free[1] // 2
+    return int(top), int(left)
+
+
+def _plain(side: int, colour: tuple[int, int, int]) -> np.ndarray:
+    return np.full((side, side, 3), colour, float)
+
+
+def _checker(side: int) -> np.ndarray:
+    return np.repeat(255.0 * (np.indices((side, side)).sum(axis=0) % 2)[..., None], 3, axis=-1)
+
+
+def _drawn(rows: str, colour: tuple[int, int, int]) -> np.ndarray:
+    """A pattern from text: "#" is painted, everything else lets the picture through."""
+    painted = np.array([[character == "#" for character in row] for row in rows.split()])
+    return np.where(painted[..., None], np.array(colour, float), np.nan)
+
+
+def _disc(side: int, colour: tuple[int, int, int]) -> np.ndarray:
+    offsets = np.indices((side, side)) - (side - 1) / 2
+    inside = (offsets**2).sum(axis=0) <= (side / 2) ** 2
+    return np.where(inside[..., None], np.array(colour, float), np.nan)
+
+
+def _hue(turn: float) -> Callable:
+    def edit(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        from skimage.color import hsv2rgb, rgb2hsv
+
+        hsv = rgb2hsv(image / 255)
+        hsv[..., 0] = (hsv[..., 0] + turn) % 1
+        return hsv2rgb(hsv) * 255
+
+    return edit
+
+
+def _blur(sigma: float) -> Callable:
+    def edit(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        from scipy.ndimage import gaussian_filter
+
+        return gaussian_filter(image, (sigma, sigma, 0))
+
+    return edit
+
+
+def _jpeg(quality: int) -> Callable:
+    def edit(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        from PIL import Image
+
+        file = io.BytesIO()
+        grey = image.shape[-1] == 1
+        Image.fromarray((image[..., 0] if grey else image).astype(np.uint8)).save(file, "JPEG", quality=quality)
+        with Image.open(file) as opened:
+            found = np.asarray(opened, float)
+        return found[..., None] if grey else found
+
+    return edit
+
+
+def _grating(amplitude: float, period: float) -> Callable:
+    """A texture: diagonal stripes that begin anywhere."""
+
+    def edit(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        rows, columns = np.indices(image.shape[:2])
+        wave = np.sin(2 * np.pi * ((rows + columns) / period + random.random()))
+        return image + amplitude * wave[..., None]
+
+    return edit
+
+
+def _noise(deviation: float) -> Callable:
+    return lambda image, random: image + random.normal(0, deviation, image.shape)
+
+
+_LETTERS = "#.#.### ###.#.. #.#.##. #.#.#.. #.#.###"  # HE
+_CROSS = "#...# .#.#. ..#.. .#.#. #...#"
+_STRIP = "#.#.###.#.#.###.# #.#.#...#.#.#.#.# ###.##..###.###.# #.#.#...#.#.#.#.. #.#.###.#.#.#.#.#"
+YELLOW, RED, BLUE, GREEN, WHITE = (255, 215, 0), (220, 30, 30), (30, 60, 220), (40, 200, 60), (255, 255, 255)
+
+CUES = {
+    "checker 4": Cue("local", stamp(_checker(4), "top left")),
+    "patch 3": Cue("local", stamp(_plain(3, WHITE), "bottom right")),
+    "patch 8": Cue("local", stamp(_plain(8, (128, 128, 128)), "bottom left")),
+    "patch 5 floating": Cue("local", stamp(_checker(5), "anywhere"), moves=True),
+    "letters": Cue("local", stamp(_drawn(_LETTERS, WHITE), "top right")),
+    "border 1": Cue("local", frame(1, WHITE)),
+    "sticker 6": Cue("local", stamp(_disc(6, YELLOW), "bottom right"), colour=True),
+    "sticker 6 floating": Cue("local", stamp(_disc(6, RED), "anywhere"), colour=True, moves=True),
+    "brightness": Cue("global", everywhere(lambda image, random: image + 40)),
+    "hue": Cue("global", everywhere(_hue(0.4)), colour=True),
+    "blur": Cue("global", everywhere(_blur(1.2))),
+    "noise": Cue("global", everywhere(_noise(25))),
+    "decoy 4": Cue("decoy", decoy(4, "bottom right")),
+    "cross": Cue("local", stamp(_drawn(_CROSS, WHITE), "bottom left"), validation=True),
+    "patch 4": Cue("local", stamp(_plain(4, (200, 200, 200)), "top right"), validation=True),
+    "text strip": Cue("local", stamp(_drawn(_STRIP, (180, 180, 180)), "bottom"), validation=True),
+    "border 2": Cue("local", frame(2, (150, 90, 60)), validation=True),
+    "sticker 5": Cue("local", stamp(_disc(5, BLUE), "top left"), colour=True, validation=True),
+    "sticker 8 floating": Cue("local", stamp(_disc(8, GREEN), "anywhere"), colour=True, moves=True, validation=True),
+    "cross floating": Cue("local", stamp(_drawn(_CROSS, WHITE), "anywhere"), moves=True, validation=True),
+    "contrast": Cue("global", everywhere(lambda image, random: image * 0.5), validation=True),
+    "tint": Cue("global", everywhere(lambda image, random: image * (1, 0.75, 0.6)), colour=True, validation=True),
+    "jpeg": Cue("global", everywhere(_jpeg(8)), validation=True),
+    "texture": Cue("global", everywhere(_grating(50, 4), object_only=True), validation=True),
+    "decoy 3": Cue("decoy", decoy(3, "top left"), validation=True),
+}
