@@ -12,7 +12,15 @@ KINDS = ("local", "global", "decoy")
 
 def tables(records: Sequence[Record]) -> Iterator[str]:
     """Lines of markdown: detection by kind of cue, false alarms, detection by strength, cost."""
-    yield "| runs that rely on their cue | alerted within 2 epochs | ever | median delay | region on the cue | median IoU | alert on another class |"
+    yield _row(
+        "runs that rely on their cue",
+        "alerted within 2 epochs",
+        "ever",
+        "delay",
+        "region on the cue",
+        "IoU",
+        "other class",
+    )
     yield "|---|---|---|---|---|---|---|"
     for part in (False, True):
         for kind in KINDS:
@@ -44,7 +52,8 @@ def misses(records: Sequence[Record]) -> Iterator[str]:
         if score.false_classes(one):
             faults.append(f"alerts on other classes {score.false_classes(one)}")
         if faults:
-            what = f"{run['kind']} {run['cue']} {run['strength']:.0%} on class {run['label']}, {run['data']}, {run['network']}"
+            planted = f"{run['kind']} {run['cue']} {run['strength']:.0%} on class {run['label']}"
+            what = f"{planted}, {run['data']}, {run['network']}"
             relied = f"reliance {one['reliance']}, of the class {one['class_reliance']}" if run["cue"] else ""
             yield f"{'; '.join(faults)}: {what}. {relied} --first {run['number']} --count 1"
 
@@ -87,7 +96,7 @@ def _more(records: Sequence[Record]) -> Iterator[str]:
     }
     if all(accuracy.values()):
         clean, relying = (np.mean(values) for values in accuracy.values())
-        yield f"- Validation accuracy, which sees nothing: {clean:.3f} in clean runs, {relying:.3f} in runs that rely on a cue."
+        yield f"- Validation accuracy, which sees nothing: {clean:.3f} in clean runs, {relying:.3f} with a cue in use."
     decoys = [one for one in records if one["run"]["kind"] == "decoy" and score.observed(one)]
     if decoys:
         named = [len({alert["class"] for alert in score.true_alerts(one)}) for one in decoys]
