@@ -18,6 +18,7 @@ _PLACES = {
     "Activations": "keras_xai.explainers.activations",
     "Alert": "keras_xai.spurious.alert",
     "audit": "keras_xai.spurious.audit",
+    "RightReasons": "keras_xai.spurious.right_reasons",
     "explainers": "keras_xai.explainers.discovery",
 }
 _MODULES = ("callbacks", "metrics", "render", "scores", "testing")

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_xai.spurious.augmentation import Augmentation
+
 
 @dataclass(frozen=True, eq=False)
 class Alert:
@@ -31,6 +33,7 @@ class Alert:
         affected: ids of the samples that carry it. places: {id: (top, left, height, width)} of the region in them.
         pairs: [{"host", "donor", "from", "to"}], ids and classes, one for each picture in `before` and `after`.
         before, after: (k, height, width, 1|3) uint8. donors: list of (height, width, 1|3) uint8 crops.
+        remedy: what `augmentation` needs: the intervention, and images that carry the cue and that do not.
 
     Example:
         >>> for alert in monitor.alerts:
@@ -56,6 +59,29 @@ class Alert:
     before: Any = None
     after: Any = None
     donors: tuple[np.ndarray, ...] = ()
+    remedy: dict[str, Any] = field(default_factory=dict)
+
+    def augmentation(self, share: float = 1.0, seed: int = 0) -> Augmentation:
+        """A cure in the data: gives training images of all classes the cue, or takes it away, by chance.
+
+        Train on with it, or anew, and the cue tells nothing about the class any more. A cue that floats cannot be taken
+        away, since its place is known in the held-out images only: there it is handed to other classes alone.
+
+        Args:
+            share: in (0, 1], of the images that are changed. seed: see `Augmentation`.
+
+        Returns:
+            A function of (images, labels), batches or single ones, for `tf.data.Dataset.map` and `keras.utils.PyDataset`.
+
+        Raises:
+            ValueError: the alert was not made by a monitor or an audit, and holds no images; or share is out of range.
+
+        Example:
+            >>> model.fit(dataset.map(monitor.alerts[-1].augmentation()))
+        """
+        if not self.remedy:
+            raise ValueError("This alert holds no images to paste from; only alerts of a monitor or an audit do.")
+        return Augmentation(**self.remedy, share=share, seed=seed)
 
     def record(self) -> dict[str, Any]:
         """What is logged: see `keras_xai.log.records.alert_record`; pictures are numbered donors, before, after."""

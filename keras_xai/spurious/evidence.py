@@ -10,12 +10,13 @@ from keras_xai import backend
 from keras_xai.samples import Samples
 from keras_xai.spurious.alert import Alert
 from keras_xai.spurious.decision import Verdict, medoid
-from keras_xai.spurious.effects import Effect, mask_of
-from keras_xai.spurious.interventions import GlobalEdit
+from keras_xai.spurious.effects import Effect, balanced, mask_of
+from keras_xai.spurious.interventions import GlobalEdit, paste
 from keras_xai.spurious.probe import Probe
 
 _PAIRS = 6
 _DONORS = 4
+_REMEDY = 16
 # A region that has more of itself on the object than this does not miss it.
 _ON_OBJECT = 0.1
 _IN_IGNORED = 0.5
@@ -55,6 +56,7 @@ def make_alert(verdict: Verdict, verdicts: list[Verdict], label: int, severity: 
         before=before,
         after=after,
         donors=tuple(_crops(samples, carriers)) if local else (),
+        remedy=_remedy(effect, carriers, label, probe),
     )
 
 
@@ -153,6 +155,18 @@ def _pairs(effect: Effect, label: int, probe: Probe) -> tuple[np.ndarray, np.nda
         for place, host, donor in zip(places, hosts, donors, strict=True)
     )
     return before, after, pairs
+
+
+def _remedy(effect: Effect, carriers: dict[int, Any], label: int, probe: Probe) -> dict[str, Any]:
+    """The arguments of an `Augmentation`: images that carry the cue, and as many of other classes."""
+    samples = probe.samples
+    carrying = list(carriers)[:_REMEDY]
+    others = balanced(np.flatnonzero(probe.labels != label), probe.labels, len(carrying))
+    remedy = {"donors": samples.image[[*carrying, *others]], "channels_first": samples.channels_first}
+    if effect.regions[0][0] is None:
+        return {"intervention": GlobalEdit(effect.kind, probe.low, probe.high, samples.channels_first), **remedy}
+    masks = np.stack([mask_of(carriers[index], samples.size) for index in carrying])
+    return {"intervention": paste, "masks": np.concatenate([masks, masks[: len(others)]]), **remedy}
 
 
 def _as_seen(samples: Samples, values: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_xai.spurious.alert import Alert
 from keras_xai.spurious.augmentation import Augmentation
 from keras_xai.spurious.interventions import GlobalEdit, paste
 
@@ -105,6 +106,12 @@ def test_it_works_in_a_py_dataset():
 def test_bad_arguments_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         Augmentation(paste, **arguments)
+
+
+def test_an_alert_without_images_says_so():
+    alert = Alert(0, "local", "alert", 0, 0.9, 0.5, (0, 0, 2, 2), None, "found")
+    with pytest.raises(ValueError, match="only alerts of a monitor or an audit do"):
+        alert.augmentation()
 
 
 def test_images_of_another_size_are_refused():

@@ -30,6 +30,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, metavar="N", help="number of the first run")
     parser.add_argument("--count", type=int, default=0, metavar="N", help="how many numbers to go through")
     parser.add_argument("--kind", choices=("clean", "local", "global", "decoy"), help="only runs of this kind")
+    parser.add_argument("--data", nargs="+", choices=("fashion", "digits", "scenes"), help="only runs on these")
     parser.add_argument("--part", choices=("tuning", "validation"), help="only runs of this part")
     parser.add_argument("--budget", type=float, help="the monitor's share of an epoch; default: no limit")
     parser.add_argument("--again", action="store_true", help="run also what is in the results already")
@@ -55,7 +56,8 @@ def _run(arguments: argparse.Namespace) -> None:
 
     for run in map(numbered, wanted):
         part = "validation" if run.validation else "tuning"
-        if arguments.kind in (None, run.kind) and arguments.part in (None, part):
+        data = arguments.data or [run.data]
+        if arguments.kind in (None, run.kind) and arguments.part in (None, part) and run.data in data:
             record = execute(run, _monitor(arguments.budget))
             with arguments.results.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(record) + "\n")
