@@ -238,7 +238,7 @@ class Engine:
         topology: Topology,
         places: tuple,
     ) -> Forward:
-        at = INPUT if table.at is None else topology.resolve(table.at, head)[0]
+        at = INPUT if table.at is None else topology.resolve(table.at, head, table.grid)[0]
         probabilities = bool(self.gives_probabilities(samples, head))
         static = (places, score, head, table.perturb, at, table.accumulate, probabilities)
         key = (_signature(samples), *static, table.signature())
@@ -315,13 +315,16 @@ def _arguments(
 
 
 def _places(observation: Observation, topology: Topology, head: Head) -> list[tuple]:
-    """(call or INPUT, with gradient, reduce) for everything an observation means."""
+    """(call, attention or INPUT, with gradient, reduce) for everything an observation means."""
     if observation.place == INPUT:
         return [(INPUT, observation.gradient, observation.reduce)]
+    calls: tuple
     if observation.place == "depth":
         calls = topology.spread(observation.layer, head)
+    elif observation.place == "attention":
+        calls = topology.attentions(observation.layer)
     else:
-        calls = topology.resolve(observation.layer, head)
+        calls = topology.resolve(observation.layer, head, observation.grid)
     return [(call, observation.gradient, observation.reduce) for call in calls]
 
 

@@ -178,11 +178,11 @@ def resize(maps: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """
     if maps.shape[1:] == tuple(size):
         return maps.astype(np.float32, copy=False)
-    rows, columns = _interpolation(maps.shape[1], size[0]), _interpolation(maps.shape[2], size[1])
+    rows, columns = interpolation(maps.shape[1], size[0]), interpolation(maps.shape[2], size[1])
     return (rows @ maps.astype(np.float32, copy=False)) @ columns.T
 
 
-def _interpolation(cells: int, pixels: int) -> np.ndarray:
+def interpolation(cells: int, pixels: int) -> np.ndarray:
     """(pixels, cells) float32 weights of a one-dimensional bilinear resize."""
     place = np.clip((np.arange(pixels) + 0.5) * cells / pixels - 0.5, 0, cells - 1)
     low = np.floor(place).astype(int)

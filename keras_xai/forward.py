@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from keras_xai import backend
-from keras_xai.calls import Head
+from keras_xai.calls import Attention, Call, Head
 from keras_xai.interception import intercept, run
 from keras_xai.layers import Topology
 from keras_xai.samples import Samples, replace_image
@@ -26,7 +27,7 @@ class Forward:
     Args:
         model: a function that returns the model.
         topology: its calls.
-        places: (call or "input", with gradient, reduce) for everything to observe.
+        places: (call, attention or "input", with gradient, reduce) for everything to observe.
         score, head: what is explained.
         perturb, at: how a query is made from its sample, and where ("input" or a call).
         accumulate: see `Queries`.
@@ -132,15 +133,15 @@ class Forward:
         def hook(call):
             def replace(output):
                 if call == self._at:
-                    changed = self._perturb(ops.cast(self._channels_last(output, call), "float32"), row, tables)
-                    changed = ops.transpose(changed, (0, 3, 1, 2)) if call.channels_first else changed
-                    output = ops.cast(changed, output.dtype)
+                    changed = self._perturb(ops.cast(call.to_map(output), "float32"), row, tables)
+                    output = call.from_map(changed, output)
                 return look(call, output)
 
             return replace
 
-        hooks = {call: hook(call) for call in [*self._observed(), self._at] if call != INPUT}
-        with intercept(self._model(), hooks, self._head) as caught:
+        hooks = {call: hook(call) for call in [*self._observed(), self._at] if isinstance(call, Call)}
+        attentions = {one: functools.partial(look, one) for one in self._observed() if isinstance(one, Attention)}
+        with intercept(self._model(), hooks, self._head, attentions) as caught:
             raw = run(self._model(), replace_image(inputs, look(INPUT, image), self._image_key))
         raw = keras.tree.map_structure(lambda tensor: ops.cast(tensor, "float32"), raw)
         predictions = keras.tree.flatten(raw)[self._topology.heads.index(self._head)]
@@ -203,14 +204,16 @@ class Forward:
 
         if place == INPUT:
             return tuple(image.shape[1:]), keras.backend.standardize_dtype(image.dtype)
-        height, width, channels = place.shape
-        return (channels, height, width) if place.channels_first else place.shape, place.dtype
+        return place.tensor_shape, place.dtype
 
     def _channels_last(self, tensor: Any, place: Any) -> Any:
         from keras import ops
 
-        channels_first = self._channels_first if place == INPUT else place.channels_first
-        return ops.transpose(tensor, (0, 2, 3, 1)) if channels_first else tensor
+        if isinstance(place, Attention):
+            return tensor
+        if isinstance(place, Call):
+            return place.to_map(tensor)
+        return ops.transpose(tensor, (0, 2, 3, 1)) if self._channels_first else tensor
 
 
 def most_probable(outputs: Outputs, candidates: Any) -> Any:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator
+import inspect
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from keras_xai.calls import Call, Head
+from keras_xai.calls import Attention, Call, Head
 
 
 @contextlib.contextmanager
-def intercept(model: Any, hooks: dict[Call, Callable], head: Head) -> Iterator[list]:
+def intercept(
+    model: Any, hooks: dict[Call, Callable], head: Head, attentions: Mapping[Attention, Callable] | None = None
+) -> Iterator[list]:
     """Run `hooks` on the outputs of their calls while inside, and catch the logits of `head`.
 
     Args:
         model: the model that was traced.
         hooks: for a call, a function from its output tensor to the tensor that goes on in its place.
         head: whose logits to catch.
+        attentions: for a call of an attention layer, a function that is shown its scores.
 
     Yields:
         A list that holds the logits once the model has run; empty where `head` has nothing to intercept.
@@ -26,11 +30,17 @@ def intercept(model: Any, hooks: dict[Call, Callable], head: Head) -> Iterator[l
     logits: list = []
     by_path: dict[str, dict[int, Callable]] = {}
     for call, hook in hooks.items():
-        by_path.setdefault(call.path, {})[call.index] = hook
+        indexed = by_path.setdefault(call.path, {})
+        indexed[call.index] = _one_after_the_other(indexed.get(call.index), hook)
+    shown: dict[str, dict[int, Callable]] = {}
+    for attention, show in (attentions or {}).items():
+        shown.setdefault(attention.path, {})[attention.index] = show
     with contextlib.ExitStack() as undo:
         for path, indexed in by_path.items():
             for attribute in call_attributes(operations[path]):
                 undo.enter_context(replaced(operations[path], attribute, _hooked(indexed)))
+        for path, indexed in shown.items():
+            undo.enter_context(replaced(operations[path], "_compute_attention", _showing(operations[path], indexed)))
         if head.path is not None and head.attribute is not None:
             operation = operations[head.path]
             undo.enter_context(replaced(operation, head.attribute, _catching(logits, head.index)))
@@ -94,6 +104,53 @@ def _hooked(indexed: dict[int, Callable]) -> Callable:
         return call
 
     return wrap
+
+
+def _one_after_the_other(first: Callable | None, then: Callable) -> Callable:
+    """Tokens may be looked at on two grids."""
+    return then if first is None else lambda output: then(first(output))
+
+
+def _showing(operation: Any, indexed: dict[int, Callable]) -> Callable:
+    """The layer computes as it always does, so that its output stays the same to the last bit; the scores are computed
+    beside it, since fused and flash attention know none."""
+
+    def wrap(original):
+        count = 0
+
+        def compute_attention(*args, **kwargs):
+            nonlocal count
+            show = indexed.get(count)
+            count += 1
+            if show is not None:
+                asked = inspect.signature(original).bind(*args, **kwargs)
+                if "return_attention_scores" in inspect.signature(original).parameters:
+                    asked.arguments["return_attention_scores"] = True
+                softmax = operation._softmax.call  # calling the layer itself would leave a trace on it
+                with _set(operation, _flash_attention=False, _return_attention_scores=True, _softmax=softmax):
+                    show(original(*asked.args, **asked.kwargs)[1])
+            return original(*args, **kwargs)
+
+        return compute_attention
+
+    return wrap
+
+
+@contextlib.contextmanager
+def _set(operation: Any, **attributes: Any) -> Iterator[None]:
+    """Set the attributes among these that there are past Keras's and torch's tracking, and put them back."""
+    own = dict(vars(operation))
+    there = [name for name in attributes if hasattr(operation, name)]
+    for name in there:
+        object.__setattr__(operation, name, attributes[name])
+    try:
+        yield
+    finally:
+        for name in there:
+            if name in own:
+                object.__setattr__(operation, name, own[name])
+            else:
+                object.__delattr__(operation, name)
 
 
 def _catching(logits: list, index: int) -> Callable:

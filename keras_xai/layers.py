@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import weakref
 from typing import Any
 
-from keras_xai.calls import Call, Head
+from keras_xai.calls import Attention, Call, Head
 from keras_xai.interception import named_operations
 from keras_xai.tracing import Trace
 
@@ -53,15 +54,16 @@ class Topology:
 
     def feeds(self, call: Call, head: Head) -> bool:
         """Whether `head` may depend on what `call` puts out."""
-        return self.calls.index(call) in self._ancestors(self._trace.finals[self.heads.index(head)])
+        return self._position(call) in self._ancestors(self._trace.finals[self.heads.index(head)])
 
-    def resolve(self, layer: Any, head: Head) -> tuple[Call, ...]:
+    def resolve(self, layer: Any, head: Head, grid: tuple[int, int] | None = None) -> tuple[Call, ...]:
         """The calls that `layer` means.
 
         Args:
             layer: None for the automatic choice, a name, a path through nested models, an index into `model.layers`, a
                 layer object, or a list of these.
             head: the output to explain; the automatic choice is among what it depends on.
+            grid: (rows, columns) of the last tokens, for layers of tokens; None for `token_grid`.
 
         Raises:
             ValueError: unknown, ambiguous, not run, or without spatial extent.
@@ -69,26 +71,52 @@ class Topology:
         if isinstance(layer, (list, tuple)):
             if not layer:
                 raise ValueError("layer=[] names no layer; give at least one, or None for the automatic choice.")
-            return tuple(dict.fromkeys(call for one in layer for call in self.resolve(one, head)))
+            return tuple(dict.fromkeys(call for one in layer for call in self.resolve(one, head, grid)))
         call = self.automatic(head) if layer is None else self._only_call(self._path(layer))
+        if grid is not None:
+            call = _on_grid(call, grid)
         if not call.is_spatial:
             raise ValueError(
-                f"The output of layer {call.path!r} has shape {('batch', *call.shape)}, but a map needs (batch, height, "
-                f"width, channels) with more than one cell. Layers that fit: {self._spatial_paths()}."
+                f"The output of layer {call.path!r} has shape {('batch', *call.tensor_shape)}, but a map needs (batch, "
+                "height, width, channels) with more than one cell, or tokens that fill a grid (give grid=(rows, columns) "
+                f"if it is not square). Layers that fit: {self._spatial_paths()}."
             )
         return (call,)
 
+    def attentions(self, layer: Any = None) -> tuple[Attention, ...]:
+        """The calls of the attention layers, in order: all, or those of the layers that `layer` means.
+
+        Raises:
+            ValueError: there are none, or a layer is no attention layer.
+        """
+        found = tuple(attention for attention, _, _ in self._trace.attentions)
+        if not found:
+            raise ValueError(
+                "This model has no attention layer whose scores can be observed: no keras.layers.MultiHeadAttention or "
+                "GroupQueryAttention over (batch, tokens, channels) runs in it. Use keras_xai.GradCAM() or "
+                "keras_xai.IntegratedGradients() here."
+            )
+        if layer is None:
+            return found
+        paths = [self._path(one) for one in (layer if isinstance(layer, (list, tuple)) else [layer])]
+        other = [path for path in paths if path not in {attention.path for attention in found}]
+        if other or not paths:
+            raise ValueError(f"layers={other} are no attention layers; those are {[one.path for one in found]}.")
+        return tuple(attention for attention in found if attention.path in paths)
+
     def automatic(self, head: Head) -> Call:
-        """The last map before pooling or flattening, after its activation, looking through nested models."""
+        """The last map before pooling or flattening, after its activation, looking through nested models.
+
+        Tokens count as a map where attention layers look at as many. With a class token it is the last map that still
+        reaches the score through an attention layer: later on only the class token does.
+        """
         final = self._trace.finals[self.heads.index(head)]
         ancestors, outputs = self._ancestors(final), self._trace.outputs
-        seen_later: Call | None = None
-        for position in reversed(range(len(self.calls))):
-            call = self.calls[position]
-            first_of_its_tensor = outputs.index(outputs[position]) == position
-            if position in ancestors and first_of_its_tensor and outputs[position] != final and call.is_evidence:
-                seen_later = call
-                break
+        seen_later = self._last_evidence(ancestors, final)
+        if seen_later is not None and seen_later.class_tokens:
+            _, sources, before = self._trace.attentions[-1]
+            earlier = set().union(*(self._ancestors(source, before) for source in sources))
+            seen_later = self._last_evidence(ancestors & earlier, final) or seen_later
         if seen_later is None:
             raise ValueError(
                 "No layer of this model computes a map with learned kernels before its output, so there is nothing for a "
@@ -101,6 +129,18 @@ class Topology:
         if parallel:
             raise ValueError(self._ambiguous(seen_later.path, len(others) + 1))
         return seen_later
+
+    def _last_evidence(self, positions: set[int], final: int) -> Call | None:
+        outputs = self._trace.outputs
+        for position in sorted(positions, reverse=True):
+            first_of_its_tensor = outputs.index(outputs[position]) == position
+            if first_of_its_tensor and outputs[position] != final and self._is_evidence(self.calls[position]):
+                return self.calls[position]
+        return None
+
+    def _is_evidence(self, call: Call) -> bool:
+        attended = {attention.tokens for attention, _, _ in self._trace.attentions}
+        return call.is_evidence and (call.class_tokens is None or call.tokens in attended)
 
     def spread(self, count: int, head: Head) -> tuple[Call, ...]:
         """About `count` finished maps spread evenly over the depth below `head`, the automatic choice last."""
@@ -118,18 +158,21 @@ class Topology:
             for position, call in enumerate(self.calls[: self.calls.index(last) + 1])
             if position in ancestors
             and outputs.index(outputs[position]) == position
-            and call.is_evidence
+            and self._is_evidence(call)
             and (call is last or (runs[call.path] == 1 and outputs[position] not in unfinished))
         ]
         count = min(count, len(eligible))
         steps = [round(i * (len(eligible) - 1) / max(count - 1, 1)) for i in range(count)]
         return tuple(eligible[step] for step in steps) if count > 1 else (last,)
 
-    def _ancestors(self, tensor: int) -> set[int]:
+    def _position(self, call: Call) -> int:
+        return next(i for i, one in enumerate(self.calls) if (one.path, one.index) == (call.path, call.index))
+
+    def _ancestors(self, tensor: int, before: int | None = None) -> set[int]:
         """Positions of the calls that `tensor` may depend on; all earlier ones where its origin was not seen."""
         inputs, outputs = self._trace.inputs, self._trace.outputs
         found: set[int] = set()
-        waiting = [(tensor, len(outputs))]
+        waiting = [(tensor, len(outputs) if before is None else before)]
         while waiting:
             wanted, before = waiting.pop()
             if wanted in self._trace.images:
@@ -194,3 +237,16 @@ class Topology:
         paths = [call.path for call in self.calls if call.is_spatial and runs.count(call.path) == 1]
         shown = ", ".join(repr(path) for path in paths[-6:]) or "none"
         return shown if len(paths) <= 6 else f"…, {shown}"
+
+
+def _on_grid(call: Call, grid: tuple[int, int]) -> Call:
+    """Tokens as a grid of another shape: the last rows × columns of them."""
+    tokens = call.tokens
+    if tokens is None:
+        raise ValueError(
+            f"grid={grid} lays out tokens, but the output of layer {call.path!r} has shape "
+            f"{('batch', *call.tensor_shape)}, a map already. Leave grid out."
+        )
+    if grid[0] * grid[1] > tokens:
+        raise ValueError(f"grid={grid} needs {grid[0] * grid[1]} tokens; layer {call.path!r} has {tokens}.")
+    return dataclasses.replace(call, shape=(*grid, call.shape[-1]), class_tokens=tokens - grid[0] * grid[1])

@@ -17,16 +17,18 @@ class Observation:
 
     Attributes:
         place: "input", or "layer" for the layers that `layer` means (see `Topology.resolve`), or "depth" for `layer` many
-            layers spread over the depth.
+            layers spread over the depth, or "attention" for the scores of the attention layers that `layer` means.
         gradient: whether d score / d (what is there) is wanted beside it.
         reduce: `(values)` or `(values, gradients) -> tensor or tuple of tensors` with the batch axis first, in
             `keras.ops`, run on the device before anything is read back. None keeps everything.
+        grid: (rows, columns) of the tokens, for layers of tokens; None finds it (see `calls.token_grid`).
     """
 
     place: str
     layer: Any = None
     gradient: bool = False
     reduce: Callable | None = None
+    grid: tuple[int, int] | None = None
 
 
 def gradient_at_input(reduce: Callable | None = None) -> Observation:
@@ -34,9 +36,9 @@ def gradient_at_input(reduce: Callable | None = None) -> Observation:
     return Observation("input", gradient=True, reduce=reduce)
 
 
-def activations_at(layer: Any = None, reduce: Callable | None = None) -> Observation:
+def activations_at(layer: Any = None, reduce: Callable | None = None, grid: Any = None) -> Observation:
     """What a layer puts out, (n, h', w', channels)."""
-    return Observation("layer", _hashable(layer), reduce=reduce)
+    return Observation("layer", _hashable(layer), reduce=reduce, grid=_hashable(grid))
 
 
 def activations_over_depth(count: int, reduce: Callable | None = None) -> Observation:
@@ -44,9 +46,14 @@ def activations_over_depth(count: int, reduce: Callable | None = None) -> Observ
     return Observation("depth", count, reduce=reduce)
 
 
-def gradient_at(layer: Any = None, reduce: Callable | None = None) -> Observation:
+def attention_scores(layers: Any = None, reduce: Callable | None = None) -> Observation:
+    """What attention layers look at: (n, heads, tokens, tokens), every row a distribution over the tokens it reads."""
+    return Observation("attention", _hashable(layers), reduce=reduce)
+
+
+def gradient_at(layer: Any = None, reduce: Callable | None = None, grid: Any = None) -> Observation:
     """What a layer puts out and the score's gradient there, each (n, h', w', channels); nothing below is differentiated."""
-    return Observation("layer", _hashable(layer), gradient=True, reduce=reduce)
+    return Observation("layer", _hashable(layer), gradient=True, reduce=reduce, grid=_hashable(grid))
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +66,9 @@ class Queries:
             module-level function or something that hashes by value, since it is part of what is compiled. Every argument
             comes with a leading batch axis: one entry per query. None asks about the samples as they are.
         at: None perturbs the image, as the model eats it; a layer perturbs what that layer puts out, as float32.
-        rows: nested arrays (n, r, …), given to `perturb` row by row. None: one unperturbed question per sample.
+        grid: as in `Observation`, for the layer `at`.
+        rows: nested arrays (n, r, …), given to `perturb` row by row, or what looks like them (`shape`, `dtype`, and
+            `[which, row]`) and is made when it is needed. None: one unperturbed question per sample.
         tables: nested arrays (n, …) that the rows of one sample share: segments, fills, donors.
         accumulate: "stack" keeps an answer per row; "weighted_sum" sums what is observed over a sample's rows with
             `weights`; "moments" gives its (mean, variance) over them. Sums run on the device: memory does not grow with r.
@@ -69,6 +78,7 @@ class Queries:
     observe: Any = ()
     perturb: Callable | None = None
     at: Any = None
+    grid: tuple[int, int] | None = None
     rows: Any = None
     tables: Any = field(default_factory=dict)
     accumulate: str = "stack"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from keras_xai import backend
-from keras_xai.calls import Call, Head
+from keras_xai.calls import Attention, Call, Head, token_grid
 from keras_xai.interception import call_attributes, named_operations, replaced, run
 from keras_xai.receptive_field import Window, joined, window_after
 
@@ -26,6 +26,7 @@ class Trace:
 
     Attributes:
         calls: every call that returned one tensor. inputs: for each, the tensors that went in. outputs: what came out.
+        attentions: the calls of attention layers, each with the tensors that went in and how many calls came before.
         images: the tensors that the model was given. finals: those it returned. heads: one for each of these.
     """
 
@@ -33,6 +34,7 @@ class Trace:
         self.calls: list[Call] = []
         self.inputs: list[tuple[int, ...]] = []
         self.outputs: list[int] = []
+        self.attentions: list[tuple[Attention, tuple[int, ...], int]] = []
         self.images: set[int] = set()
         self.finals: list[int] = []
         self.heads: tuple[Head, ...] = ()
@@ -64,6 +66,10 @@ class Trace:
         def wrap(original):
             def call(*args, **kwargs):
                 outputs = original(*args, **kwargs)
+                if hasattr(operation, "_compute_attention"):
+                    self._record_attention(
+                        path, [t for t in keras.tree.flatten((args, kwargs)) if keras.ops.is_tensor(t)]
+                    )
                 if keras.ops.is_tensor(outputs) and len(outputs.shape) > 1:
                     sources = [t for t in keras.tree.flatten((args, kwargs)) if keras.ops.is_tensor(t)]
                     self._record(path, operation, sources, outputs)
@@ -73,6 +79,13 @@ class Trace:
 
         return wrap
 
+    def _record_attention(self, path: str, sources: list) -> None:
+        if len(sources[0].shape) == 3:
+            index = sum(attention.path == path for attention, _, _ in self.attentions)
+            attention = Attention(path, index, sources[0].shape[1])
+            self.attentions.append((attention, tuple(map(id, sources)), len(self.calls)))
+            self._alive += sources
+
     def _record(self, path: str, operation: Any, sources: list, output: Any) -> None:
         import keras
 
@@ -80,6 +93,12 @@ class Trace:
         channels_first = self._layout(operation) and len(shape) == 3
         if channels_first:
             shape = (shape[1], shape[2], shape[0])
+        windows = self._windows(operation, path, sources, output, shape)
+        grid = token_grid(shape[0], self._size) if len(shape) == 2 and None not in shape else None
+        class_tokens = None
+        if grid is not None:
+            class_tokens = shape[0] - grid[0] * grid[1]
+            shape = (*grid, shape[1])
         call = Call(
             path=path,
             index=sum(call.path == path for call in self.calls),
@@ -87,15 +106,20 @@ class Trace:
             shape=shape,
             dtype=keras.backend.standardize_dtype(output.dtype),
             channels_first=channels_first,
-            windows=self._windows(operation, path, sources, output, shape),
+            windows=windows,
             learned=_has_kernel(operation) or any(call.learned for call in self.calls[-1:]),
             in_attention=any("attention" in type(outer).__name__.lower() for outer in self._around(path)),
+            class_tokens=class_tokens,
         )
         self.calls.append(call)
         self.inputs.append(tuple(map(id, sources)))
         self.outputs.append(id(output))
         self._makers.setdefault(id(output), call)
-        if call.is_spatial and (self._widest is None or call.receptive_field > self._widest.receptive_field):
+        if (
+            call.is_spatial
+            and grid is None
+            and (self._widest is None or call.receptive_field > self._widest.receptive_field)
+        ):
             self._widest = call
         self._alive += [output, *sources]
 
@@ -109,7 +133,7 @@ class Trace:
         said = getattr(operation, "data_format", None)
         if said is not None:
             return said == "channels_first"
-        spatial = [call for call in self.calls if len(call.shape) == 3]
+        spatial = [call for call in self.calls if len(call.shape) == 3 and call.class_tokens is None]
         return spatial[-1].channels_first if spatial else self._channels_first
 
     def _windows(self, operation: Any, path: str, sources: list, output: Any, shape: tuple) -> tuple[Window, Window]:

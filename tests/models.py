@@ -292,6 +292,46 @@ def sampling():
     return keras.Model(inputs, layers.Dense(3, activation="softmax", name="out")(layers.ReLU()(z)))
 
 
+class ClassToken(layers.Layer):
+    """Puts a learned token before the others, and adds a learned position to each."""
+
+    def build(self, shape):
+        self.token = self.add_weight(shape=(1, 1, shape[-1]), name="token")
+        self.position = self.add_weight(shape=(1, shape[1] + 1, shape[-1]), name="position")
+
+    def call(self, x):
+        token = ops.broadcast_to(self.token, (ops.shape(x)[0], 1, x.shape[-1]))
+        return ops.concatenate([token, x], axis=1) + self.position
+
+
+def vision_transformer():
+    """One block: patches of 2×2, a class token, attention, and a head that reads the class token."""
+    inputs = keras.Input((6, 10, 3))
+    x = layers.Reshape((15, 4))(layers.Conv2D(4, 2, strides=2, name="patches")(inputs))
+    x = ClassToken(name="class_token")(x)
+    y = layers.LayerNormalization(name="norm")(x)
+    x = layers.Add()([x, layers.MultiHeadAttention(2, 3, name="attention")(y, y)])
+    x = layers.LayerNormalization(name="last_norm")(x)
+    x = layers.Dense(8, activation="relu", name="hidden")(x[:, 0])
+    return keras.Model(inputs, layers.Dense(3, activation="softmax", name="out")(x))
+
+
+def slow_tokens(w, image):
+    patches = image.reshape(-1, 3, 2, 5, 2, 3).transpose(0, 1, 3, 2, 4, 5)
+    x = np.einsum("nhwijc,ijco->nhwo", patches, w["patches"]["kernel"]) + w["patches"]["bias"]
+    x = x.reshape(-1, 15, 4) + w["class_token"]["position"][:, 1:]
+    return slow.layer_norm(x, **w["norm"]).reshape(-1, 3, 5, 4)
+
+
+def slow_class_token(w, activations, extra=None):
+    token = w["class_token"]["token"] + w["class_token"]["position"][:, :1]
+    y = slow.layer_norm(token, **w["norm"]).repeat(len(activations), axis=0)
+    y = np.concatenate([y, activations.reshape(-1, 15, 4)], axis=1)
+    x = token[:, 0] + slow.attention(y, w)[:, 0]
+    x = slow.dense(slow.layer_norm(x, **w["last_norm"]), **w["hidden"])
+    return slow.dense(slow.relu(x), **w["out"])
+
+
 def int8_head(w, activations, extra=None):
     x = slow.relu(slow.quantized_dense(slow.pool(activations), **w["hidden"]))
     return slow.quantized_dense(x, **w["out"])
@@ -379,6 +419,7 @@ KINDS = {
             score="mean",
             explained=scores.Mean(),
         ),
+        _kind("vision_transformer", vision_transformer, slow_tokens, slow_class_token, layer="norm", shape=(6, 10, 3)),
         _kind("uint8", uint8, lambda w, image: slow_features(w, image / 255)),
     ]
 }

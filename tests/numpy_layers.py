@@ -18,6 +18,23 @@ def norm(x, gamma, beta, moving_mean, moving_variance):
     return (x - moving_mean) / np.sqrt(moving_variance + 1e-3) * gamma + beta
 
 
+def layer_norm(x, gamma, beta):
+    centred = x - x.mean(axis=-1, keepdims=True)
+    return centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + 1e-3) * gamma + beta
+
+
+def attention_scores(x, w):
+    """(n, tokens, channels) -> (n, heads, tokens, tokens), from the weights of a MultiHeadAttention by layer."""
+    query, key = (np.einsum("ntc,chd->nthd", x, w[name]["kernel"]) + w[name]["bias"] for name in ("query", "key"))
+    return softmax(np.einsum("nthd,nshd->nhts", query, key) / np.sqrt(query.shape[-1]))
+
+
+def attention(x, w):
+    value = np.einsum("ntc,chd->nthd", x, w["value"]["kernel"]) + w["value"]["bias"]
+    read = np.einsum("nhts,nshd->nthd", attention_scores(x, w), value)
+    return np.einsum("nthd,hdc->ntc", read, w["attention_output"]["kernel"]) + w["attention_output"]["bias"]
+
+
 def relu(x):
     return np.maximum(x, 0)
 

@@ -25,9 +25,10 @@ kind = KINDS["functional"]
 model, x = kind.model(), kind.inputs()
 kx.GradCAM()(model, x).overlay()
 model.compile("adam", "sparse_categorical_crossentropy")
-callback = kx.callbacks.ExplanationCallback(x, list(kx.explainers()), log_dir=sys.argv[1], on_error="raise")
+names = [name for name, explainer in kx.explainers().items() if explainer.needs != "attention scores"]
+callback = kx.callbacks.ExplanationCallback(x, names, log_dir=sys.argv[1], on_error="raise")
 model.fit(x, np.arange(3), epochs=2, verbose=0, callbacks=[callback])
-assert callback.explanations.keys() == kx.explainers().keys()
+assert list(callback.explanations) == names
 """
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from keras_xai.explainers.explainer import Explainer, Paper, Result
-from keras_xai.explanation import resize
-from keras_xai.queries import Answers, Queries, gradient_at
+from keras_xai.explainers.cam import CAM, layer_maps
+from keras_xai.explainers.explainer import Paper
+from keras_xai.queries import Queries, gradient_at
 
 
-class GradCAM(Explainer):
+class GradCAM(CAM):
     """Where a layer's channels, weighted by how much the score depends on them, are active.
 
     The evidence for the target at the layer's resolution, from one forward pass and a backward pass that ends at the
@@ -20,8 +18,10 @@ class GradCAM(Explainer):
 
     Args:
         layer: None for the last map before pooling or flattening, a name, a path through nested models
-            ("vgg16/block5_conv3"), an index, a layer object, or a list of these, whose maps are averaged.
+            ("vgg16/block5_conv3"), an index, a layer object, or a list of these, whose maps are averaged. In a vision
+            transformer the tokens (batch, tokens, channels) are the map, class tokens left out.
         score: see `keras_xai.scores`; None for the target's logit.
+        grid: (rows, columns) of the tokens; None where they are square patches of the image or a square.
 
     Maps: (n, height, width) float32 ≥ 0 in units of the score per cell. `details["layer"]`: the path used, or a list of
     them; with several layers `details["maps"]` holds each one's own (n, h', w') array by path.
@@ -38,12 +38,8 @@ class GradCAM(Explainer):
     sensitive = True
     paper = Paper("Selvaraju et al.", "Grad-CAM", 2017, "https://arxiv.org/abs/1610.02391")
 
-    def __init__(self, layer: Any = None, score: Any = None):
-        self.layer = layer
-        self.score = score
-
     def explain(self, samples, plan):
-        seen = yield Queries(observe=gradient_at(self.layer, reduce=grad_cam))
+        seen = yield Queries(observe=gradient_at(self.layer, reduce=grad_cam, grid=self.grid))
         return layer_maps(seen)
 
 
@@ -60,14 +56,3 @@ def grad_cam(activations: Any, gradients: Any) -> Any:
 
     weights = ops.mean(gradients, axis=(1, 2), keepdims=True)
     return ops.relu(ops.sum(ops.multiply(weights, activations), axis=-1))
-
-
-def layer_maps(seen: Answers) -> Result:
-    """One layer's maps as they are; several layers' averaged at the finest resolution among them."""
-    maps = seen.layers
-    if len(maps) == 1:
-        ((path, raw),) = maps.items()
-        return Result(raw, {"layer": path})
-    size = max((raw.shape[1:] for raw in maps.values()), key=np.prod)
-    raw = np.mean([resize(one, size) for one in maps.values()], axis=0)
-    return Result(raw, {"layer": list(maps), "maps": dict(maps)})

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras_xai.explainers.explainer import Explainer, Paper
-from keras_xai.explainers.grad_cam import layer_maps
+from keras_xai.explainers.cam import CAM, layer_maps
+from keras_xai.explainers.explainer import Paper
 from keras_xai.queries import Queries, gradient_at
 
 
-class HiResCAM(Explainer):
+class HiResCAM(CAM):
     """Grad-CAM without averaging gradients over space: each cell's own activation × gradient.
 
     Faithful for any head that is linear above the layer, flatten + dense included, where Grad-CAM may point to places the
     model did not use. It asks for the same evidence as Grad-CAM, so that both together cost one of them.
 
     Args:
-        layer: as in `GradCAM`.
-        score: see `keras_xai.scores`; None for the target's logit.
+        layer, score, grid: as in `GradCAM`.
 
     Maps: (n, height, width) float32 ≥ 0 in units of the score: without the ReLU the cells of a linear head sum to the
     logit less its bias. `details` as in `GradCAM`.
@@ -31,12 +30,8 @@ class HiResCAM(Explainer):
     sensitive = True
     paper = Paper("Draelos and Carin", "Use HiResCAM instead of Grad-CAM", 2020, "https://arxiv.org/abs/2011.08891")
 
-    def __init__(self, layer: Any = None, score: Any = None):
-        self.layer = layer
-        self.score = score
-
     def explain(self, samples, plan):
-        seen = yield Queries(observe=gradient_at(self.layer, reduce=hires_cam))
+        seen = yield Queries(observe=gradient_at(self.layer, reduce=hires_cam, grid=self.grid))
         return layer_maps(seen)
 
 

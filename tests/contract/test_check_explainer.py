@@ -12,23 +12,30 @@ from keras_xai import testing
 from keras_xai.explainers.explainer import Result
 from keras_xai.fingerprint import difference, fingerprint
 from keras_xai.queries import Queries, activations_at
+from tests.contract.cheap import OF_ANY_NETWORK, OF_TRANSFORMERS, WAYS_TO_ASK, cheap
 from tests.models import COUNT, KINDS
 
-CHEAP = {"lime": {"num_samples": 32}}
+
+@pytest.mark.parametrize("name", OF_ANY_NETWORK)
+def test_every_explainer_keeps_its_promises(name):
+    testing.check_explainer(cheap(name))
 
 
-@pytest.fixture(scope="module", params=["built_in", "subclassed", "multi_input"])
+@pytest.mark.parametrize("name", OF_TRANSFORMERS)
+def test_explainers_of_transformers_keep_their_promises(name):
+    kind = KINDS["vision_transformer"]
+    testing.check_explainer(cheap(name), kind.model(), kx.Samples(kind.inputs(), labels=np.arange(COUNT)))
+
+
+@pytest.fixture(scope="module", params=["subclassed", "multi_input"])
 def material(request):
-    if request.param == "built_in":
-        return None, None
     kind = KINDS[request.param]
     return kind.model(), kx.Samples(kind.inputs(), labels=np.arange(COUNT))
 
 
-@pytest.mark.parametrize("name", list(kx.explainers()))
-def test_every_explainer_keeps_its_promises(name, material):
-    model, samples = material
-    testing.check_explainer(kx.explainers()[name](**CHEAP.get(name, {})), model, samples)
+@pytest.mark.parametrize("name", WAYS_TO_ASK)
+def test_promises_are_kept_on_other_models(name, material):
+    testing.check_explainer(cheap(name), *material)
 
 
 class Good(kx.Explainer):

@@ -1,0 +1,16 @@
+"""Explainers made cheap enough to run through every promise, and the models that they can explain."""
+
+import keras_xai as kx
+
+SETTINGS = {"lime": {"num_samples": 32}}
+# These look at attention layers; all others explain any network.
+OF_TRANSFORMERS = ["attention_rollout"]
+OF_ANY_NETWORK = [name for name in kx.explainers() if name not in OF_TRANSFORMERS]
+# One for each way to ask: at a layer, over the depth, with rows at the input, in two rounds, at a layer with rows, and
+# with sums and moments over rows.
+WAYS_TO_ASK = ["grad_cam", "hires_cam", "activations", "lime", "score_cam", "ablation_cam"]
+
+
+def cheap(name):
+    """The explainer of this name."""
+    return kx.explainers()[name](**SETTINGS.get(name, {}))
