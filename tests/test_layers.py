@@ -93,7 +93,7 @@ def rescaled(x):
 def patches(x):
     x = layers.Reshape((16, 8))(layers.Conv2D(8, 4, strides=4, name="patches")(x))
     x = layers.Add()([x, layers.MultiHeadAttention(2, 4)(x, x)])
-    return layers.Dense(3)(layers.GlobalAveragePooling1D()(layers.LayerNormalization()(x)))
+    return layers.Dense(3)(layers.GlobalAveragePooling1D()(layers.LayerNormalization(name="tokens")(x)))
 
 
 def shrunk(x):
@@ -126,7 +126,7 @@ AUTOMATIC = {
     excited: "excited",
     padded: "last",
     rescaled: "only",
-    patches: "patches",
+    patches: "tokens",
     shrunk: "two_by_two",
     by_operations: "last",
     with_a_dead_end: "used",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from keras_xai.explainers.checks import check_fill, is_number
 from keras_xai.explainers.explainer import Explainer, Paper, Result
+from keras_xai.explainers.seeds import generator_for
 from keras_xai.explainers.superpixels import superpixels
 from keras_xai.queries import Queries
 from keras_xai.samples import Samples
@@ -67,10 +68,9 @@ class LIME(Explainer):
     ):
         if num_samples is not None and (not isinstance(num_samples, (int, np.integer)) or num_samples < 2):
             raise ValueError(f"num_samples must be an int of at least 2, or None for 256; it is {num_samples!r}.")
-        if not (fill in ("mean", "blur") if isinstance(fill, str) else _is_number(fill) and np.isfinite(fill)):
-            raise ValueError(f'fill must be "mean", "blur" or a finite number; it is {fill!r}.')
+        check_fill(fill)
         for name, value in (("kernel_width", kernel_width), ("ridge", ridge)):
-            if not _is_number(value) or not value > 0:
+            if not is_number(value) or not value > 0:
                 raise ValueError(f"{name} must be a number above 0; it is {value!r}.")
         if design != "random" and not callable(design):
             raise ValueError(
@@ -93,8 +93,7 @@ class LIME(Explainer):
         hidden = fill(image, segments, self.fill)
         masks, operators, weights = [], [], []
         for picture, labels in zip(image, segments, strict=True):
-            generator = np.random.default_rng([self.seed, zlib.crc32(np.ascontiguousarray(picture).tobytes())])
-            shown = self._masks(int(labels.max()) + 1, generator)
+            shown = self._masks(int(labels.max()) + 1, generator_for(self.seed, picture))
             masks.append(shown)
             weights.append(kernel(shown, self.kernel_width))
             operators.append(ridge_operator(shown, weights[-1], self.ridge))
@@ -132,10 +131,6 @@ class LIME(Explainer):
                 f"design must return bool masks of shape {(rows, count)}; it returned shape {masks.shape}."
             )
         return masks.astype(bool)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)

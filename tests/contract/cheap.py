@@ -2,13 +2,20 @@
 
 import keras_xai as kx
 
-SETTINGS = {"lime": {"num_samples": 32}}
+SETTINGS = {
+    "lime": {"num_samples": 32},
+    "smooth_grad": {"num_samples": 4},
+    "var_grad": {"num_samples": 4},
+    "integrated_gradients": {"steps": 4},
+    "expected_gradients": {"num_samples": 4},
+}
 # These look at attention layers; all others explain any network.
 OF_TRANSFORMERS = ["attention_rollout"]
 OF_ANY_NETWORK = [name for name in kx.explainers() if name not in OF_TRANSFORMERS]
 # One for each way to ask: at a layer, over the depth, with rows at the input, in two rounds, at a layer with rows, and
 # with sums and moments over rows.
-WAYS_TO_ASK = ["grad_cam", "hires_cam", "activations", "lime", "score_cam", "ablation_cam"]
+WAYS_TO_ASK = ["grad_cam", "hires_cam", "activations", "lime"]
+WAYS_TO_ASK += ["score_cam", "ablation_cam", "integrated_gradients", "smooth_grad"]
 
 
 def cheap(name):
