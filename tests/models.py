@@ -376,6 +376,7 @@ KINDS = {
         _kind("nested_frozen", lambda: nested(trainable=False), layer="backbone/conv2"),
         _kind("subclassed", subclassed, subclassed_features, subclassed_head),
         _kind("sigmoid", lambda: plain(units=1, activation="sigmoid"), activation=slow.sigmoid, classes=2),
+        _kind("multi_label", lambda: plain(activation="sigmoid"), activation=slow.sigmoid),
         _kind("softmax_layer", softmax_layer(layers.Softmax())),
         _kind("softmax_activation", softmax_layer(layers.Activation("softmax"))),
         _kind("softmax_by_ops", softmax_layer(ops.softmax), score="log_probability"),
