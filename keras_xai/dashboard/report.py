@@ -19,6 +19,7 @@ from keras_xai.dashboard.refusal import Refusal
 from keras_xai.dashboard.series import SeriesReader
 from keras_xai.dashboard.source import Source, read_manifest
 
+# Data stand in the head: what is in the body is replaced when the front end starts.
 PAGE = """\
 <!doctype html>
 <html lang="en">
@@ -31,13 +32,17 @@ PAGE = """\
 {style}
 </style>
 <script type="importmap">{import_map}</script>
-</head>
-<body>
-<noscript>This report needs JavaScript, which is part of the file; it loads nothing else.</noscript>
 <script type="application/json" id="keras-xai-report">{report}</script>
 """
 RECORD = '<script type="application/gzip;base64" id="{identifier}">{content}</script>\n'
-END = f'<script type="module">{START}</script>\n</body>\n</html>\n'
+END = f"""\
+</head>
+<body>
+<noscript>This report needs JavaScript, which is part of the file; it loads nothing else.</noscript>
+<script type="module">{START}</script>
+</body>
+</html>
+"""
 THINNED = ("epoch", "activations")
 
 
