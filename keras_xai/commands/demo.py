@@ -22,6 +22,7 @@ with scikit-learn and scikit-image.
 
 EPILOG = """\
 it writes into the log directory:
+  report.html        all explanations, to be opened in a browser
   filmstrip.png      Grad-CAM of every held-out picture, from epoch to epoch
   filmstrip-*.png    the same for the other methods
   and what TensorBoard shows: explanations, accuracy and loss

@@ -8,7 +8,7 @@ import re
 from keras_xai.dashboard.static_files import read_static, static_files
 
 START = 'import { render } from "keras-xai/index.js";\nrender();\n'
-_IMPORT = re.compile(r'(?P<start>^(?:import|export)\b[^;"\']*["\'])\./(?P<name>[\w.-]+)(?P<end>["\'])', re.MULTILINE)
+_IMPORT = re.compile(r"""^((?:import|export)\b[^;"']*\bfrom\s*["']|import\s*["'])\./([\w.-]+["'])""", re.MULTILINE)
 
 
 def style_sheets() -> str:
@@ -25,7 +25,7 @@ def import_map() -> str:
     modules = {}
     for name in static_files():
         if name.endswith(".js"):
-            source = _IMPORT.sub(r"\g<start>keras-xai/\g<name>\g<end>", read_static(name)[0].decode())
+            source = _IMPORT.sub(r"\1keras-xai/\2", read_static(name)[0].decode())
             encoded = base64.b64encode(source.encode()).decode()
             modules[f"keras-xai/{name}"] = f"data:text/javascript;charset=utf-8;base64,{encoded}"
     return json.dumps({"imports": modules})

@@ -32,6 +32,7 @@ class Outcome:
 
     Attributes:
         log_dir: the directory that TensorBoard reads.
+        report: path of a page with all explanations, for a browser.
         pictures: paths of the filmstrips, the Grad-CAM one first.
         findings: what was measured.
         model: the trained network.
@@ -39,6 +40,7 @@ class Outcome:
     """
 
     log_dir: Path
+    report: Path
     pictures: list[Path]
     findings: Findings
     model: Any
@@ -82,6 +84,7 @@ def run(
     data = make_data(seed)
     keras = start_keras()
     import keras_xai as kx
+    from keras_xai.dashboard.report import write_report
 
     model = build_model(seed)
     _describe(say, data, model, keras.config.backend(), time.perf_counter() - started)
@@ -95,11 +98,12 @@ def run(
     methods = {"Grad-CAM": _maps(model, explainers[0]), "LIME": _maps(model, lime)}
     findings = measure(model, data.validation, methods)
     pictures = _save_filmstrips(explanations.filmstrips, log_dir)
+    report = write_report(log_dir, log_dir / "report.html", title="What the network of the demo looks at").path
     say(f"\nDone in {time.perf_counter() - started:.0f} seconds.")
-    _conclude(sentences(findings), pictures, log_dir)
+    _conclude(sentences(findings), report, pictures, log_dir)
     if serve:
         _serve(log_dir, port)
-    return Outcome(log_dir, pictures, findings, model, data)
+    return Outcome(log_dir, report, pictures, findings, model, data)
 
 
 def _samples(data: Data) -> Any:
@@ -196,14 +200,16 @@ def _describe(say: Any, data: Data, model: Any, backend: str, seconds: float) ->
     )
 
 
-def _conclude(paragraphs: list[str], pictures: list[Path], log_dir: Path) -> None:
+def _conclude(paragraphs: list[str], report: Path, pictures: list[Path], log_dir: Path) -> None:
     _print("\nWhat the network learned\n")
     _print("\n\n".join(_paragraph(text) for text in paragraphs))
     _print("\nWhere to look\n")
-    _print("  The explanations from epoch to epoch, as pictures:")
+    _print("  All explanations from epoch to epoch, in a browser:")
+    _print(f"    {report}")
+    _print("  As pictures:")
     for path in pictures:
         _print(f"    {path}")
-    _print("  In TensorBoard, beside the curves:")
+    _print("  In TensorBoard, in the tab Explanations and beside the curves:")
     _print(f"    {shlex.join(['tensorboard', '--logdir', str(log_dir)])}")
 
 

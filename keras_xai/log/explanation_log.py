@@ -24,7 +24,10 @@ from keras_xai.log.records import (
     mean_measures,
 )
 from keras_xai.log.tags import BASELINE_EPOCH, RUN, plugin_content, tag
+from keras_xai.log.thinning import Thinning
 from keras_xai.log.writer import EventWriter
+
+MOST_TILES = 50  # epochs of a run with feature maps: of one epoch they take as much room as all other maps
 
 Explanations = Mapping[str, Any]
 Measures = Mapping[str, Mapping[str, Any]]
@@ -70,6 +73,8 @@ class ExplanationLog:
         self._samples = samples
         self._resolution = resolution
         self._gallery = Gallery(samples, epochs)
+        self._tile_epochs = Thinning(epochs, most=MOST_TILES)
+        self._late_tiles: tuple[Callable[[], Blobs], int] | None = None
         self._methods: dict[str, dict[str, Any]] = {}
         self._segments: np.ndarray | None = None
         self._inputs_written = False
@@ -147,7 +152,9 @@ class ExplanationLog:
         self._write("epoch", maps, epoch, flagged=flagged is not None and bool(np.any(flagged)))
         for explanation in [one for one in explanations.values() if "feature_maps" in one.details][:1]:
             tiles = partial(activations_record, self.session, self._samples, epoch, explanation, self._resolution)
-            self._write("activations", tiles, epoch)
+            self._late_tiles = (tiles, epoch)
+            if self._tile_epochs.due(epoch):
+                self._write_late_tiles()
         curves = {
             f"xai/{measure}/{self._stock_name(method)}": value
             for method, means in mean_measures(measures, explanations).items()
@@ -200,6 +207,7 @@ class ExplanationLog:
         """Writes the last montages and the filmstrips, waits until all is in the file, and closes; once is enough."""
         if self._writer is None or not self._close.alive:
             return
+        self._write_late_tiles()
         if self._gallery.unseen():
             self._draw("explanations", self._gallery.montages(), {})
         self._draw("filmstrip", self._gallery.filmstrips(), self.filmstrips)
@@ -215,6 +223,12 @@ class ExplanationLog:
     def _ensure_inputs(self, explanations: Explanations) -> None:
         if not self._inputs_written or explanations.keys() - self._methods.keys():
             self.inputs(explanations)
+
+    def _write_late_tiles(self) -> None:
+        """Writes the feature maps of the latest epoch, unless they are written."""
+        if self._late_tiles is not None:
+            self._write("activations", *self._late_tiles)
+            self._late_tiles = None
 
     def _maps(self, epoch: int, explanations: Explanations, **about: Any) -> Callable[[], Blobs]:
         about |= {"segments": self._segments, "resolution": self._resolution}

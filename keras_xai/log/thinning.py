@@ -6,15 +6,17 @@ PICTURES = 10  # as many as TensorBoard's Images tab keeps of one tag; of more i
 class Thinning:
     """Chooses the epochs of a run to draw, evenly where its length is known, ever more rarely where it is not.
 
-    Together with the last epoch, which is drawn in any case, there are never more than ten. Works with whichever epochs
+    Together with the last epoch, which is drawn in any case, there are never more than `most`. Works with whichever epochs
     are asked about: callbacks may explain every fifth only, or resume in the middle.
 
     Args:
         epochs: how many the run will have; None where unknown.
+        most: how many to choose at most.
     """
 
-    def __init__(self, epochs: int | None = None):
+    def __init__(self, epochs: int | None = None, most: int = PICTURES):
         self._epochs = epochs
+        self._most = most
         self._start: int | None = None
         self._asked = 0
         self._last_slot = -1
@@ -37,8 +39,8 @@ class Thinning:
             # A resumed run has fewer epochs to come than its total.
             self._start = epoch if self._start is None else self._start
             ahead = max(self._epochs - self._start, 1)
-            slots = PICTURES - 1 if ahead > PICTURES else ahead
+            slots = self._most - 1 if ahead > self._most else ahead
             return min((epoch - self._start) * slots // ahead, slots - 1)
         # the 1st, 2nd, 3rd, 5th, 9th, 17th, ... explained epoch
         is_power_of_two = self._asked & (self._asked - 1) == 0
-        return min(self._asked.bit_length(), PICTURES - 2) if is_power_of_two else None
+        return min(self._asked.bit_length(), self._most - 2) if is_power_of_two else None

@@ -433,3 +433,19 @@ def test_multi_label_and_logits(tmp_path):
     inputs, epoch, _ = read_log(tmp_path)
     assert [sample["label"] for sample in inputs["samples"]] == [[0, 2], 1]
     assert [(sample["predicted"], sample["confidence"]) for sample in epoch["samples"]] == [(0, None), (1, None)]
+
+
+def test_a_long_run_has_feature_maps_of_fifty_epochs(tmp_path):
+    samples = make_samples(1, (8, 8))
+    activations = make_activations(samples, layers=(("conv", 2, 1),))
+    activations.details["drivers"] = {}
+    log = ExplanationLog(tmp_path, "explanations", samples, epochs=100)
+    for epoch in range(100):
+        log.epoch(epoch, {"activations": activations})
+    log.finish()
+    records = read_log(tmp_path)
+    assert len([record for record in records if record["kind"] == "epoch"]) == 100
+    epochs = [record["epoch"] for record in records if record["kind"] == "activations"]
+    assert len(epochs) == 50
+    assert (epochs[0], epochs[-1]) == (0, 99)
+    assert {2, 3} == set(np.diff(epochs[:-1]))
