@@ -5,8 +5,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tensorboard import plugin_util
-from tensorboard.backend import http_util
+from tensorboard import context as request_context
+from tensorboard.backend import experiment_id, http_util
 from tensorboard.plugins import base_plugin
 from werkzeug import wrappers
 
@@ -60,9 +60,9 @@ class ExplanationsPlugin(base_plugin.TBPlugin):
 
     def _route(self, answer: Callable[[wrappers.Request, Source], wrappers.Response]) -> Any:
         def respond(request: wrappers.Request) -> wrappers.Response:
-            environ = request.environ
-            experiment = plugin_util.experiment_id(environ)
-            return answer(request, Source(self._provider, plugin_util.context(environ), experiment))
+            experiment = request.environ.get(experiment_id.WSGI_ENVIRON_KEY, "")
+            context = request_context.from_environ(request.environ)
+            return answer(request, Source(self._provider, context, experiment))
 
         return get_only(respond)
 

@@ -1,6 +1,10 @@
 """Reading what the routes answer."""
 
+import gzip
 import struct
+import urllib.error
+import urllib.parse
+import urllib.request
 
 
 def unframe(answer: bytes) -> list[bytes]:
@@ -14,3 +18,17 @@ def unframe(answer: bytes) -> list[bytes]:
         blobs.append(answer[start : start + length])
         start += length
     return blobs
+
+
+def get(url, method="GET", **arguments):
+    """Asks TensorBoard. Status, headers and body of the answer."""
+    query = f"?{urllib.parse.urlencode(arguments)}" if arguments else ""
+    request = urllib.request.Request(url + query, headers={"Accept-Encoding": "gzip"}, method=method)
+    try:
+        response = urllib.request.urlopen(request, timeout=60)
+    except urllib.error.HTTPError as error:
+        response = error
+    body = response.read()
+    if response.headers["Content-Encoding"] == "gzip" and body:
+        body = gzip.decompress(body)
+    return response.status, response.headers, body

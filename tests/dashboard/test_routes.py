@@ -1,11 +1,7 @@
 """The routes of the plugin in a real `tensorboard`, in both loader modes, on the log of real fits."""
 
-import gzip
 import json
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
 from importlib import metadata
 
 import pytest
@@ -14,7 +10,7 @@ import keras_xai as kx
 from keras_xai import log
 from keras_xai.callbacks import ExplanationCallback
 from tests.browser.tensorboard_process import tensorboard
-from tests.dashboard.answers import unframe
+from tests.dashboard.answers import get, unframe
 from tests.requirements import require, require_backend
 from tests.training.networks import compiled, data, small
 from tests.training.running import fit, samples
@@ -49,20 +45,6 @@ def routes(request, log_dir, written):
         while not any(record["wall_time"] == newest for record in records_of(base)):
             time.sleep(0.1)  # TensorBoard tells nobody when it has read all
         yield base
-
-
-def get(url, method="GET", **arguments):
-    """Status, headers and body of an answer."""
-    query = f"?{urllib.parse.urlencode(arguments)}" if arguments else ""
-    request = urllib.request.Request(url + query, headers={"Accept-Encoding": "gzip"}, method=method)
-    try:
-        response = urllib.request.urlopen(request, timeout=60)
-    except urllib.error.HTTPError as error:
-        response = error
-    body = response.read()
-    if response.headers["Content-Encoding"] == "gzip" and body:
-        body = gzip.decompress(body)
-    return response.status, response.headers, body
 
 
 def records_of(base):
@@ -109,6 +91,35 @@ def test_records_come_as_they_were_written(routes, written):
         for ours, theirs in zip(record.get("maps", []), truth.get("maps", []), strict=True):
             if ours["values"] is not None:
                 assert (ours["values"] == theirs["values"]).all()
+
+
+def test_series_are_the_numbers_that_were_written(routes, written):
+    listed = records_of(routes)
+    sessions = list(dict.fromkeys(record["session"] for record in listed))
+    assert len(sessions) == 2
+    for session in sessions:
+        arguments = {"run": "first/explanations", "name": "explanations", "session": session}
+        status, headers, body = get(routes + "series", **arguments)
+        assert (status, headers["Content-Type"]) == (200, "application/json")
+        series = json.loads(body)
+        assert series["problems"] == []
+        kinds = ("epoch", "baseline")
+        of_fit = [record for record in written.values() if record["session"] == session and record["kind"] in kinds]
+        assert series["epochs"] == sorted(record["epoch"] for record in of_fit)
+        identifiers = [sample["id"] for sample in series["samples"]]
+        for record in of_fit:
+            place = series["epochs"].index(record["epoch"])
+            assert {key: row[place] for key, row in series["logs"].items() if row[place] is not None} == record["logs"]
+            for sample in record["samples"]:
+                column = identifiers.index(sample["id"])
+                for name, rows in series["outcomes"].items():
+                    assert rows[place][column] == sample[name]
+            for entry in record["maps"]:
+                column = identifiers.index(entry["sample"])
+                for measure, value in entry["measures"].items():
+                    assert series["measures"][entry["method"]][measure][place][column] == value
+        light = json.loads(get(routes + "series", measures="0", **arguments)[2])
+        assert light == {name: value for name, value in series.items() if name != "measures"}
 
 
 @pytest.mark.parametrize(
