@@ -32,6 +32,9 @@ _PLACES = {
     "Alert": "keras_xai.spurious.alert",
     "audit": "keras_xai.spurious.audit",
     "RightReasons": "keras_xai.spurious.right_reasons",
+    "activation_maximization": "keras_xai.features.activation_maximization",
+    "most_activating_samples": "keras_xai.features.most_activating_samples",
+    "deep_visualization": "keras_xai.features.deep_visualization",
     "explainers": "keras_xai.explainers.discovery",
 }
 _MODULES = ("callbacks", "metrics", "render", "scores", "testing")

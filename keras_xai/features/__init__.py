@@ -1,0 +1,1 @@
+"""What drives the channels of a network: optimised images, and the samples that come nearest to them."""
