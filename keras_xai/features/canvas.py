@@ -44,11 +44,12 @@ def painted(spectrum: Any) -> Any:
     from keras import ops
 
     channels, height, width = spectrum.shape[1:]
-    image = ops.matmul(waves(height), ops.matmul(spectrum * amplitudes(height, width), waves(width)))
+    down, right = ops.convert_to_tensor(waves(height)), ops.convert_to_tensor(waves(width))
+    image = ops.matmul(down, ops.matmul(spectrum * ops.convert_to_tensor(amplitudes(height, width)), right))
     image = ops.transpose(image, (0, 2, 3, 1)) / 4
     if channels == 3:
         longest = np.linalg.norm(_COLOURS, axis=0).max()
-        image = ops.matmul(image, (_COLOURS / longest).T)
+        image = ops.matmul(image, ops.convert_to_tensor((_COLOURS / longest).T))
     return ops.sigmoid(image)
 
 
@@ -62,7 +63,7 @@ def moved(images: Any, motion: Any) -> Any:
 
     height, width, channels = images.shape[1:]
     rows, columns = (np.arange(size, dtype=np.float32) - (size - 1) / 2 for size in (height, width))
-    rows, columns = np.repeat(rows, width), np.tile(columns, height)
+    rows, columns = (ops.convert_to_tensor(one) for one in (np.repeat(rows, width), np.tile(columns, height)))
     cosine, sine = ops.cos(motion[0]) / motion[1], ops.sin(motion[0]) / motion[1]
     from_row = _mirrored(rows * cosine + columns * sine - motion[2] + (height - 1) / 2, height)
     from_column = _mirrored(columns * cosine - rows * sine - motion[3] + (width - 1) / 2, width)

