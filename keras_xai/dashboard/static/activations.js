@@ -3,7 +3,7 @@
 import { heightFor, sized } from "./cell.js";
 import { h, notice, options, place, say } from "./dom.js";
 import { paint } from "./paint.js";
-import { allRows, epochAt, rowKey } from "./selection.js";
+import { allRows, epochAt } from "./selection.js";
 import { Strip } from "./strip.js";
 import { epochName, number } from "./text.js";
 
@@ -150,7 +150,7 @@ class Drivers {
       const button = this.crops.children[index];
       button.title = sample ? `${sample.name}: ${number(value ?? NaN)}` : `unknown sample ${id}`;
       button.setAttribute("aria-label", `Driven by ${button.title}`);
-      button.onclick = () => sample && this.app.set({ sample: rowKey(sample) });
+      button.onclick = () => sample && this.app.set({ sample: sample.key });
       say(button.lastChild, number(value ?? NaN));
       drawCrop(button.firstChild, sample, this.app.library.picture(stream, sample), crop);
     });

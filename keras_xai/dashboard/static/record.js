@@ -2,6 +2,7 @@
 
 const MOST_BLOBS = 20_000;
 const MOST_SIDE = 4096;
+const EFFECT = ["effect", "lower", "upper", "flips", "control", "images"];
 
 /** Parts the answer of the `record` route into {manifest, blobs}, blobs[0] being the manifest's own. */
 export function unpack(buffer) {
@@ -44,6 +45,7 @@ export function readInputs({ manifest, blobs }) {
     picture: blobAt(blobs, sample.blob),
     segments: sample.segments == null ? null : blobAt(blobs, sample.segments),
   }));
+  nameKeys(samples);
   for (const sample of samples) if (!sample.picture) problems.push(`The picture of sample ${sample.name} is missing.`);
   const methods = list(manifest.methods).filter(isObject).map((method) => ({
     name: String(method.name),
@@ -52,6 +54,24 @@ export function readInputs({ manifest, blobs }) {
   }));
   const classNames = Array.isArray(manifest.class_names) ? manifest.class_names.map(String) : null;
   return { classNames, methods, samples, byId: new Map(samples.map((sample) => [sample.id, sample])), problems };
+}
+
+/** Gives each sample a key by its picture and label: logs with other ids or in another order show the same sample. */
+function nameKeys(samples) {
+  const seen = new Map();
+  for (const sample of samples) {
+    const base = `${sample.picture ? fingerprint(sample.picture) : sample.id}-${sample.label ?? ""}`;
+    const count = (seen.get(base) ?? 0) + 1;
+    seen.set(base, count);
+    sample.key = count === 1 ? base : `${base}-${count}`;
+  }
+}
+
+/** FNV-1a, 32 bits, as text; with the length, enough to tell the pictures of a log apart. */
+function fingerprint(bytes) {
+  let hash = 0x811c9dc5;
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
+  return `${(hash >>> 0).toString(36)}${bytes.length.toString(36)}`;
 }
 
 /** The maps of one epoch: {logs, outcomes: id → {…}, maps: method → id → map, problems}. */
@@ -104,10 +124,12 @@ export function readAlert({ manifest, blobs }) {
   if (pairs.some((pair) => !pair.before || !pair.after)) problems.push("A picture of the alert is missing.");
   const effects = Object.entries(isObject(manifest.effects) ? manifest.effects : {})
     .filter(([, value]) => isObject(value))
-    .map(([name, value]) => ({ name, effect: real(value.effect), lower: real(value.lower), upper: real(value.upper) }));
+    .map(([name, value]) => ({ name, ...Object.fromEntries(EFFECT.map((field) => [field, real(value[field])])) }));
   return {
     epoch: whole(manifest.epoch) ?? 0,
     classIndex: whole(manifest.class_index),
+    className: typeof manifest.class_name === "string" ? manifest.class_name : "",
+    spurious: manifest.spurious === true,
     cue: String(manifest.cue ?? ""),
     severity: manifest.severity === "alert" ? "alert" : "notice",
     sentence: String(manifest.sentence ?? ""),

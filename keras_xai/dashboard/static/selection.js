@@ -26,7 +26,7 @@ export function methodsOf(app) {
 export const shownMethods = (app) => methodsOf(app).filter((method) => !app.values.hidden.includes(method.name));
 
 /**
- * The rows of the grid before any filter. Fits that explain the same samples share rows; a sample is the same if its id, name and label are.
+ * The rows of the grid before any filter. Fits that explain the same samples share rows.
  *
  * @returns [{key, name, label, truth, samples: stream key → sample}].
  */
@@ -35,7 +35,7 @@ export function allRows(app) {
   for (const stream of app.streams) {
     const inputs = app.library.inputs(stream);
     for (const sample of inputs?.samples ?? []) {
-      const key = rowKey(sample);
+      const { key } = sample;
       if (!rows.has(key))
         rows.set(key, { key, id: sample.id, name: sample.name, label: sample.label, truth: className(sample.label, inputs.classNames), samples: new Map() });
       rows.get(key).samples.set(stream.key, sample);
@@ -84,18 +84,17 @@ function hasOutcome(said, outcome) {
   return outcome !== "flipped" || said.some((one) => one.flipped);
 }
 
-/** The rows that an alert names. A monitor may look at more samples than are explained; they meet by id, name and label. */
 function affectedKeys(app, key) {
   for (const stream of app.streams)
-    for (const entry of stream.alerts)
-      if (alertKey(entry) === key) {
-        const known = app.library.inputs(entry.owner)?.byId;
-        return (app.library.alert(entry)?.affected ?? []).map((id) => known?.get(id)).filter(Boolean).map(rowKey);
-      }
+    for (const entry of stream.alerts) if (alertKey(entry) === key) return affectedSamples(app, entry).map((sample) => sample.key);
   return [];
 }
 
-export const rowKey = ({ id, name, label }) => JSON.stringify([id, name, label]);
+/** The samples that an alert names, of the log that it is in: a monitor may look at others than are explained. */
+export function affectedSamples(app, entry) {
+  const known = app.library.inputs(entry.owner)?.byId;
+  return (app.library.alert(entry)?.affected ?? []).map((id) => known?.get(id)).filter(Boolean);
+}
 
 /** How the address names an alert. */
 export const alertKey = ({ owner, tag }) => `${owner.run}:${tag.replace(/^keras_xai\//, "")}:${owner.session.slice(0, 8)}`;
