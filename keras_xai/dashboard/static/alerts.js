@@ -47,10 +47,11 @@ class Alerts {
   }
 
   open(one) {
-    const signature = `${one.key} ${Boolean(one.alert)}`;
+    const inputs = this.app.library.inputs(one.entry.owner);
+    const signature = `${one.key} ${Boolean(one.alert)} ${Boolean(inputs)}`;
     if (this.opened !== signature) {
       this.opened = signature;
-      this.shown = one.alert && !one.alert.error ? new Detail(this.app, one) : null;
+      this.shown = inputs && one.alert && !one.alert.error ? new Detail(this.app, one) : null;
       const failed = one.alert?.error ? notice("This alert cannot be read", one.alert.error.message) : notice("Reading the alert…");
       this.detail.replaceChildren(this.shown?.element ?? failed);
     }

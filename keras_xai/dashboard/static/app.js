@@ -86,7 +86,7 @@ export class App {
     if (message) place(this.main, message);
     else this.updateView();
     this.prefetch();
-    this.element.setAttribute("aria-busy", String(!this.library.idle));
+    this.element.setAttribute("aria-busy", String(!this.loaded || !this.library.idle));
   }
 
   updateView() {

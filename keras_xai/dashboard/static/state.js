@@ -75,7 +75,9 @@ function writeAddress(values) {
     .filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(DEFAULTS[name]))
     .map(([name, value]) => `${PREFIX}${name}=${encodeURIComponent(typeof value === "string" ? value : JSON.stringify(value))}`);
   try {
-    target.history.replaceState(target.history.state, "", `#${[...kept, ...ours].join("&")}`);
+    // With the whole address: TensorBoard's frame has a <base>, against which "#…" alone would be resolved.
+    const { pathname, search } = target.location;
+    target.history.replaceState(target.history.state, "", `${pathname}${search}#${[...kept, ...ours].join("&")}`);
   } catch {
     // A page opened from a file may not be allowed to; the view still works.
   }

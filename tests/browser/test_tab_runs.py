@@ -1,0 +1,149 @@
+"""Runs, sharing, live runs, themes and widths of the Explanations tab."""
+
+import re
+
+import pytest
+
+import keras_xai as kx
+from keras_xai.log import ExplanationLog
+from tests.browser.conftest import explained, read_index
+from tests.browser.explanations_tab import Tab, stream_key
+from tests.browser.tensorboard_process import tensorboard
+from tests.requirements import require_backend, require_module
+from tests.training.networks import small
+
+require_backend("tensorflow", reason="pages are the same on every backend")
+require_module("playwright")
+from playwright.sync_api import expect  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def index(tab_address):
+    return read_index(tab_address)
+
+
+def test_runs_are_compared_side_by_side(page, tab_address):
+    tab = Tab(page, tab_address)
+    tab(".runs-button").click()
+    page.get_by_role("checkbox", name=re.compile("^second")).check()
+    tab.settle()
+    expect(tab(".head-cell.run")).to_have_text(["second", "first"])
+    expect(tab.row("picture 0").locator(".outcome")).to_have_count(2)
+    expect(tab.row("picture 0").locator(".outcome .at:visible")).to_have_text(["epoch 2"])
+
+
+def test_a_restart_is_a_fit_of_its_own(page, tab_address, index):
+    keys = [stream_key(index, "again", fit) for fit in (0, 1)]
+    tab = Tab(page, tab_address)
+    tab(".runs-button").click()
+    boxes = [page.get_by_role("checkbox", name=re.compile(f"^again · fit {number}")) for number in (1, 2)]
+    assert [box.get_attribute("value") for box in boxes] == keys
+    tab(".run-row", has=boxes[1]).get_by_role("button", name="only").click()
+    tab.settle()
+    expect(tab(".epoch-name")).to_have_text("epoch 1 of 1")
+
+
+def test_the_address_holds_the_view(page, tab_address, index, browser):
+    tab = Tab(page, tab_address, runs=[stream_key(index, "first")])
+    tab.choose("opacity", 0.4)
+    tab.choose("colours", "viridis")
+    tab.epoch(2)
+    tab.view("Curves")
+    assert tab.state() | {"view": "curves", "opacity": "0.4", "colours": "viridis", "epoch": "1"} == tab.state()
+    page.reload()
+    tab.settle()
+    expect(tab(".epoch-name")).to_have_text("epoch 1 of 4")
+    expect(tab(".view[aria-current]")).to_have_text("Curves")
+    tab.view("Grid")
+    assert tab(".panel [name=opacity]").input_value() == "0.4"
+
+
+def test_a_mistyped_address_is_no_error(page, tab_address):
+    tab = Tab(page, tab_address, view="nowhere", opacity=7, epoch="x", hidden="y", runs=["gone"])
+    expect(tab(".view[aria-current]")).to_have_text("Grid")
+    assert tab(".panel [name=opacity]").input_value() == "0.8"
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory):
+    """A log that grows, and how to let it."""
+    directory = tmp_path_factory.mktemp("live")
+    samples = explained()
+    explanations = {"grad_cam": kx.GradCAM()(small(), samples)}
+    log = ExplanationLog(directory, "explanations", samples)
+
+    def write(epoch):
+        log.epoch(epoch, explanations)
+        log._writer.flush()
+
+    write(0)
+    with tensorboard(directory, "true") as address:
+        yield address, write
+    log.finish()
+
+
+def test_inside_tensorboard_a_live_run_is_followed(page, live):
+    """In TensorBoard's own page: the tab is there, follows its theme, its reload and its address."""
+    address, write = live
+    page.goto(f"{address}?darkMode=true#keras_xai&p.keras_xai.size=96")
+    frame = page.frame_locator("iframe")
+    expect(frame.locator(".epoch-name")).to_have_text("epoch 0 of 0")
+    expect(frame.locator("html")).to_have_attribute("data-theme", "dark")
+    write(1)
+    for _ in range(60):
+        page.get_by_role("button", name="Reload").or_(page.locator("[title*=reload i], .reload-button")).first.click()
+        if frame.locator(".epoch-name").inner_text() == "epoch 1 of 1":
+            break
+        page.wait_for_timeout(500)
+    expect(frame.locator(".epoch-name")).to_have_text("epoch 1 of 1")
+    frame.get_by_role("button", name="Previous epoch").click()
+    expect(frame.locator(".epoch-name")).to_have_text("epoch 0 of 1")
+    page.wait_for_function("() => location.hash.includes('p.keras_xai.epoch=0')")
+    assert "p.keras_xai.size=96" in page.url
+
+
+@pytest.mark.parametrize(("theme", "ground"), [("light", "rgb(255, 255, 255)"), ("dark", "rgb(30, 33, 37)")])
+def test_themes(page, tab_address, theme, ground):
+    page.emulate_media(color_scheme=theme)
+    tab = Tab(page, tab_address)
+    expect(tab("body")).to_have_css("background-color", ground)
+
+
+@pytest.mark.parametrize("width", [800, 2560])
+def test_widths(page, tab_address, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    for view in ("grid", "filmstrip", "alerts", "curves", "activations"):
+        tab = Tab(page, tab_address, view=view)
+        assert tab("html").evaluate("html => html.scrollWidth") == width
+        assert tab(".main").bounding_box()["width"] > width / 2
+
+
+def test_everything_on_screen_has_a_name(page, tab_address):
+    """What a screen reader would say: no control, picture or region without words."""
+    for view in ("grid", "filmstrip", "alerts", "curves", "activations"):
+        tab = Tab(page, tab_address, view=view)
+        lines = tab("body").aria_snapshot().splitlines()
+        bare = [
+            line
+            for line in lines
+            if re.match(r"\s*- (button|img|checkbox|slider|combobox|dialog|navigation)( \[|:|$)", line)
+        ]
+        assert not bare, (view, bare)
+
+
+def test_an_empty_log_says_what_to_do(page, tmp_path):
+    with tensorboard(tmp_path, "true") as address:
+        Tab(page, address)
+        expect(page.get_by_role("heading", name="No explanations in this log yet")).to_be_visible()
+        expect(page.get_by_text("ExplanationCallback")).to_be_visible()
+
+
+def test_what_tensorboard_refuses_is_named(page, tab_address):
+    """One record cannot be read: it is named, and the other epochs are there."""
+    refusal = {"status": 422, "json": {"error": "the disk <b>lost</b> it"}}
+    page.route(re.compile(r"/record\?.*epoch%2F000003"), lambda route: route.fulfill(**refusal))
+    tab = Tab(page, tab_address)
+    expect(tab(".trouble summary")).to_have_text("1 piece of the log could not be read")
+    tab(".trouble summary").click()
+    expect(tab(".trouble li")).to_contain_text("epoch/000003: the disk <b>lost</b> it")
+    expect(tab.row("picture 0").locator(".predicted")).not_to_have_text("…")
