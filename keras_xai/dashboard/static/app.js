@@ -25,6 +25,8 @@ const VIEWS = [
   ["activations", "Activations", createActivations],
 ];
 
+const NARROW = 1000; // pixels, below which the settings wait to be asked for
+
 export class App {
   constructor(source) {
     this.source = source;
@@ -46,6 +48,11 @@ export class App {
 
   set(patch) {
     this.state.set(patch);
+  }
+
+  /** Whether the settings are shown: as chosen, else where there is room for them. */
+  get withPanel() {
+    return this.values.panel ?? window.innerWidth >= NARROW;
   }
 
   /** Reads the index anew; what is on screen stays. */
@@ -80,7 +87,6 @@ export class App {
     this.epoch = shownEpoch(this.axis, this.values.epoch);
     const message = this.message();
     this.element.dataset.view = this.values.view;
-    this.element.classList.toggle("without-panel", !this.values.panel);
     this.updateHead();
     this.bar.update();
     if (message) place(this.main, message);
@@ -143,7 +149,7 @@ export class App {
       this.runs.element,
       iconButton("link", "Copy a link to this view", () => this.copyLink()),
       iconButton("download", "Save this view as PNG", () => this.save()),
-      iconButton("tune", "Show or hide the settings", () => this.set({ panel: !this.values.panel }), { class: "icon-button panel-button" }));
+      iconButton("tune", "Show or hide the settings", () => this.set({ panel: !this.withPanel }), { class: "icon-button panel-button" }));
     const head = h("header", { class: "head" }, h("nav", { class: "views", "aria-label": "Views" }, [...this.tabs.values()]), tools);
     return h("div", { class: "app" }, head, this.bar.element, this.trouble, h("div", { class: "body" }, this.panel.element, this.main), this.large.element, this.said);
   }

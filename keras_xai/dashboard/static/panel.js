@@ -19,7 +19,7 @@ export function createPanel(app) {
   const element = h("aside", { class: "panel", "aria-label": "Settings" }, Object.values(groups).map((group) => group.element));
   const update = () => {
     const wanted = GROUPS[app.values.view];
-    element.hidden = !app.values.panel;
+    element.hidden = !app.withPanel;
     for (const [name, group] of Object.entries(groups)) {
       group.element.hidden = !wanted.includes(name);
       if (!group.element.hidden) group.update();

@@ -21,7 +21,7 @@ function overHttp(base) {
     index: () => get("index", {}, (answer) => answer.json()),
     record: (run, tag, wall) => get("record", { run, tag, wall: JSON.stringify(wall) }, (answer) => answer.arrayBuffer()),
     series: (run, name, session, measures) =>
-      get("series", { run, name, session, ...(measures && { measures: 1 }) }, (answer) => answer.json()),
+      get("series", { run, name, session, measures: measures ? 1 : 0 }, (answer) => answer.json()),
   };
 }
 

@@ -6,28 +6,34 @@ const PREFIX = "p.keras_xai.";
 export const DEFAULTS = {
   view: "grid", runs: null, epoch: null, hidden: [], opacity: 0.8, colours: "ember", threshold: 0, smooth: true, muted: true, scale: "run",
   size: 144, label: null, outcome: "all", flagged: true, text: "", sample: null, first: null, second: null, alert: null,
-  affected: null, layer: null, curve: null, panel: true,
+  affected: null, layer: null, panel: null,
 };
 
 const CHOICES = {
   view: ["grid", "filmstrip", "alerts", "curves", "activations"], colours: ["ember", "viridis", "grey"],
-  scale: ["run", "image"], outcome: ["all", "right", "wrong", "flipped"],
+  scale: ["run", "image"], panel: [true, false], outcome: ["all", "right", "wrong", "flipped"],
 };
 const RANGES = { opacity: [0, 1], threshold: [0, 0.95], size: [64, 360], epoch: [-1, 1e9], first: [-1, 1e9], second: [-1, 1e9], label: [0, 1e9] };
 
 export class State {
-  /** @param changed called after each change, with the names that changed. */
+  /** @param changed called after each change. */
   constructor(changed) {
     this.changed = changed;
     this.values = { ...DEFAULTS, ...readAddress() };
+    addressed().addEventListener("hashchange", () => this.read());
+  }
+
+  /** Somebody has changed the address, by hand or with a link. */
+  read() {
+    this.values = { ...DEFAULTS, ...readAddress() };
+    this.changed();
   }
 
   set(patch) {
-    const names = Object.keys(patch).filter((name) => JSON.stringify(this.values[name]) !== JSON.stringify(patch[name]));
-    if (!names.length) return;
+    if (Object.keys(patch).every((name) => JSON.stringify(this.values[name]) === JSON.stringify(patch[name]))) return;
     this.values = { ...this.values, ...patch };
     writeAddress(this.values);
-    this.changed(names);
+    this.changed();
   }
 }
 
