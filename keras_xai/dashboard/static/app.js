@@ -72,7 +72,7 @@ export class App {
 
   /** Draws once before the next frame, however much has changed. */
   schedule() {
-    if (this.scheduled) return;
+    if (this.scheduled || !this.element.isConnected) return;
     this.scheduled = true;
     // A hidden tab has no frames; it is drawn when it is shown.
     requestAnimationFrame(() => {

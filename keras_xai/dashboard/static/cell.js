@@ -29,6 +29,7 @@ export class MapCell {
     this.picture = sample && this.app.library.picture(stream, sample);
     this.element.classList.toggle("waiting", map === undefined);
     this.element.disabled = !sample;
+    if (this.original && !this.element.matches(":hover")) this.original = false; // its row was moved from under the pointer
     this.caption(invalid, map);
     this.draw();
   }
@@ -56,7 +57,6 @@ export class MapCell {
 
   reveal(original) {
     this.original = original;
-    this.element.classList.toggle("original", original);
     if (this.about) this.draw();
   }
 

@@ -14,8 +14,14 @@ export class Chart {
     this.app = app;
     this.canvas = h("div", { class: "plot", onclick: () => this.pick() });
     this.legend = h("ul", { class: "legend" });
-    this.title = h("h3", { text: title });
-    this.element = h("section", { class: "chart", "aria-label": title }, this.title, this.canvas, this.legend);
+    this.title = h("h3");
+    this.element = h("section", { class: "chart" }, this.title, this.canvas, this.legend);
+    this.rename(title);
+  }
+
+  rename(title) {
+    say(this.title, title);
+    this.element.setAttribute("aria-label", title);
   }
 
   /** @param epochs the axis. @param lines [{label, values, colour, dash}], values with null for missing; colour and dash are numbers. */

@@ -20,9 +20,13 @@ export function createCurves(app) {
     if (!wanted) return place(element, waiting);
     const failed = wanted.failed.map((error) => notice("The curves cannot be read", error.message));
     const shown = [...wanted.groups].filter(([, lines]) => lines.some((line) => line.values.some(Number.isFinite)));
+    const ofClass = app.values.label === null ? "" : ` · ${classTitle(app)}`;
     place(element, ...(failed.length ? failed : shown.length ? [grid] : [nothing]));
     place(grid, shown.map(([title]) => chartFor(title).element));
-    for (const [title, lines] of shown) chartFor(title).update(wanted.epochs, lines);
+    for (const [title, lines] of shown) {
+      chartFor(title).rename(lines[0].perClass ? title + ofClass : title);
+      chartFor(title).update(wanted.epochs, lines);
+    }
   };
   return { element, update };
 }
@@ -38,7 +42,8 @@ function collect(app) {
   read.forEach(([stream, series], dash) => {
     if (series.error) return;
     const named = (name) => (app.streams.length > 1 ? `${name} · ${stream.label}` : name);
-    const add = (title, name, colour, points) => draw(title, { label: named(name), colour, dash, values: epochs.map((epoch) => points.get(epoch) ?? null) });
+    const add = (title, name, colour, points, perClass = false) =>
+      draw(title, { label: named(name), colour, dash, perClass, values: epochs.map((epoch) => points.get(epoch) ?? null) });
     addLogs(series, add);
     addMeasures(app, series, perClass, add);
     addReliance(app, series, add);
@@ -72,7 +77,7 @@ function addMeasures(app, series, perClass, add) {
   for (const measure of measures)
     methods.forEach((method, colour) => {
       const values = table[method]?.[measure];
-      if (values) add(`${measureName(measure)}${perClass ? ` · ${classTitle(app)}` : ""}`, methodName(method), colour, overEpochs(series, values));
+      if (values) add(measureName(measure), methodName(method), colour, overEpochs(series, values), perClass);
     });
 }
 

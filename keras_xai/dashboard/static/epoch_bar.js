@@ -2,7 +2,7 @@
 
 import { h, icon, iconButton, say } from "./dom.js";
 import { epochName, number } from "./text.js";
-import { alertKey } from "./selection.js";
+import { alertKey, epochAt } from "./selection.js";
 
 const PACE = 350; // milliseconds an epoch is shown while playing
 
@@ -50,11 +50,13 @@ class EpochBar {
     const signature = JSON.stringify([axis.length, axis[0], alerts]);
     if (this.ticks.dataset.signature === signature) return;
     this.ticks.dataset.signature = signature;
-    this.ticks.replaceChildren(...alerts.filter(({ epoch }) => axis.includes(epoch)).map(({ key, epoch }) => this.tick(key, epoch)));
+    this.ticks.replaceChildren(...alerts.map(({ key, epoch }) => this.tick(key, epoch)));
   }
 
   tick(key, epoch) {
-    const share = this.app.axis.indexOf(epoch) / Math.max(this.app.axis.length - 1, 1);
+    const { axis } = this.app;
+    const place = Math.max(axis.indexOf(epochAt(axis, epoch)), 0); // an epoch that was not explained stands at the one before
+    const share = place / Math.max(axis.length - 1, 1);
     const open = () => this.app.set({ view: "alerts", alert: key, epoch });
     const label = `Alert at epoch ${epoch}: open`;
     const tick = h("button", { type: "button", class: "tick", "aria-label": label, title: label, onclick: open });

@@ -11,13 +11,14 @@ const STYLES = ["uplot.css", "style.css"];
 export async function render() {
   document.documentElement.lang = "en";
   document.title = "Explanations";
-  await styled();
   const source = openSource();
   const app = new App(source);
+  const read = app.reload();
+  await styled();
   document.body.replaceChildren(app.element);
   followTheme(() => app.schedule());
   app.schedule();
-  await app.reload();
+  await read;
   if (source.live) followReloads(() => app.reload());
 }
 

@@ -21,8 +21,7 @@ export function paint(canvas, picture, map, look) {
   const context = canvas.getContext("2d");
   context.imageSmoothingEnabled = true;
   context.clearRect(0, 0, canvas.width, canvas.height);
-  if (picture) context.drawImage(picture, 0, 0, canvas.width, canvas.height);
-  if (picture && map && look.muted) mute(context, canvas);
+  if (picture) context.drawImage(map && look.muted ? mutedOf(picture) : picture, 0, 0, canvas.width, canvas.height);
   const field = map && look.top > 0 ? fieldOf(map, look, canvas) : null;
   if (!field) return;
   scratch.width = field.width;
@@ -32,14 +31,22 @@ export function paint(canvas, picture, map, look) {
   context.drawImage(scratch, 0, 0, canvas.width, canvas.height);
 }
 
-/** Grey and low in contrast, so that every colour of a map stands out. */
-function mute(context, { width, height }) {
+const muted = new WeakMap();
+
+/** The picture in grey and low in contrast, so that every colour of a map stands out; made once. */
+function mutedOf(picture) {
+  if (muted.has(picture)) return muted.get(picture);
+  const { width, height } = picture;
+  const canvas = Object.assign(document.createElement("canvas"), { width, height });
+  const context = canvas.getContext("2d");
+  context.drawImage(picture, 0, 0);
   for (const [operation, colour] of [["saturation", "#808080"], ["source-atop", "rgb(178 178 178 / 45%)"]]) {
     context.globalCompositeOperation = operation;
     context.fillStyle = colour;
     context.fillRect(0, 0, width, height);
   }
-  context.globalCompositeOperation = "source-over";
+  muted.set(picture, canvas);
+  return canvas;
 }
 
 /** The values to colour as {values, width, height, smooth}; null while the superpixels are on their way. */

@@ -5,7 +5,7 @@ export function number(value) {
   if (!Number.isFinite(value)) return "–";
   const size = Math.abs(value);
   const text = size !== 0 && (size < 1e-3 || size >= 1e5) ? value.toExponential(1) : String(Number(value.toPrecision(3)));
-  return text.replace("-", "−");
+  return text.replaceAll("-", "−");
 }
 
 export const percent = (share) => (Number.isFinite(share) ? `${(share * 100).toFixed(share >= 0.9995 ? 0 : 1)} %` : "");
