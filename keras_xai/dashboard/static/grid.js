@@ -173,7 +173,7 @@ class OutcomeCell {
   update(said) {
     const outcome = said?.outcome;
     const verdict = said?.right === true ? "right" : said?.right === false ? "wrong" : "unknown";
-    this.element.dataset.verdict = verdict;
+    this.element.dataset.verdict = said ? verdict : "absent";
     say(this.predicted, outcome ? said.predicted || "no class" : said ? "…" : "not in this fit");
     this.predicted.title = verdict === "unknown" ? "" : `${said.predicted}: ${verdict}`;
     this.meter.hidden = outcome?.confidence == null;

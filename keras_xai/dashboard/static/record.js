@@ -53,7 +53,8 @@ export function readInputs({ manifest, blobs }) {
     about: Object.fromEntries(["layer", "score"].map((key) => [key, method[key] == null ? null : String(method[key])])),
   }));
   const classNames = Array.isArray(manifest.class_names) ? manifest.class_names.map(String) : null;
-  return { classNames, methods, samples, byId: new Map(samples.map((sample) => [sample.id, sample])), problems };
+  const by = (field) => new Map(samples.map((sample) => [sample[field], sample]));
+  return { classNames, methods, samples, byId: by("id"), byKey: by("key"), problems };
 }
 
 /** Gives each sample a key by its picture and label: logs with other ids or in another order show the same sample. */

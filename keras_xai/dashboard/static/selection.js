@@ -113,7 +113,7 @@ export function classesOf(app) {
 /** How a map is drawn: see paint.js. One scale over all epochs and fits on screen, or each picture's own. */
 export function lookOf(app, stream, sample, method, map) {
   const { opacity, threshold, smooth, muted, colours, scale } = app.values;
-  const ranges = scale === "run" ? app.streams.map((one) => rangeOf(app, one, sample.id, method.name)).filter(Boolean) : [];
+  const ranges = scale === "run" ? app.streams.map((one) => rangeOf(app, one, sample.key, method.name)).filter(Boolean) : [];
   if (map) ranges.push([map.vmin, map.vmax]);
   const top = Math.max(0, ...ranges.map((range) => topOf(range, method.signed)));
   const labels = map?.coefficients ? app.library.labels(stream, sample) : undefined;
@@ -122,7 +122,8 @@ export function lookOf(app, stream, sample, method, map) {
 
 const places = new WeakMap();
 
-function rangeOf(app, stream, id, method) {
+function rangeOf(app, stream, key, method) {
+  const id = app.library.inputs(stream)?.byKey?.get(key)?.id;
   const series = app.library.series(stream);
   const range = series?.ranges?.[method];
   if (!Array.isArray(range) || !Array.isArray(series.samples)) return null;
