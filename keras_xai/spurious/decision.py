@@ -12,6 +12,9 @@ from keras_xai.spurious.effects import Effect
 
 # The effects that are still nothing to speak of: every class relies on something.
 NECESSITY, SUFFICIENCY, GLOBAL = 0.35, 0.20, 0.20
+# Classes do differ in how bright and how coloured they are, so that a part of every model's decision rests on it.
+TONE = 0.35
+_TONES = ("brightness", "contrast", "colour", "hue", "saturation")
 # At least this share of the other classes must be taken along: what looks alike is taken along by a core part too.
 BREADTH = 0.4
 # A window with much of the object in it has an effect on any model; per share of the image beyond a small window's.
@@ -61,7 +64,7 @@ def threshold(kind: str, share: float, num_classes: int) -> float:
         return min(0.9, NECESSITY + _PER_AREA * max(0.0, share - _SMALL))
     if kind == "sufficiency":
         return min(0.9, max(SUFFICIENCY, min(0.5, alike)) + _PER_AREA * max(0.0, share - _SMALL))
-    return max(GLOBAL, min(0.5, alike))
+    return max(TONE if kind in _TONES else GLOBAL, min(0.5, alike))
 
 
 def judge(effect: Effect, level: float, num_classes: int, size: tuple[int, int]) -> Verdict:
@@ -83,7 +86,7 @@ def level_of_one_test(alpha: float, moment: int, num_classes: int, num_branches:
 
 
 def power_note(images: int, level: float) -> str | None:
-    """What so few test images cannot show; None where they can.
+    """What so few test images of a class cannot show; None where they can.
 
     Args:
         images: correctly classified test images of one class. level: α of one test.
@@ -91,12 +94,25 @@ def power_note(images: int, level: float) -> str | None:
     needed = images_needed(PLAIN_EFFECT, NECESSITY, level)
     if images >= needed:
         return None
-    return f"underpowered: {images} test images may miss an effect of {PLAIN_EFFECT:.0%}; {needed} would show it"
+    return (
+        f"underpowered: {images} test images may miss that a region is necessary for {PLAIN_EFFECT:.0%} of them; {needed} "
+        "would show it"
+    )
 
 
-def can_show_anything(images: int, level: float) -> bool:
-    """Whether a large effect could be shown with so many test images."""
-    return images >= images_needed(LARGE_EFFECT, NECESSITY, level)
+def underpowered(others: int, level: float, num_classes: int) -> str | None:
+    """Why nothing can be said about a class with so few images of other classes; None where something can.
+
+    Args:
+        others: correctly classified test images of other classes. level: α of one test.
+    """
+    needed = images_needed(LARGE_EFFECT, threshold("sufficiency", 0, num_classes), level)
+    if others >= needed:
+        return None
+    return (
+        f"underpowered: {others} test images of other classes cannot show even an effect of {LARGE_EFFECT:.0%}; {needed} "
+        "could"
+    )
 
 
 def strongest(verdicts: list[Verdict]) -> Verdict | None:

@@ -13,6 +13,7 @@ from keras_xai.spurious.decision import Verdict, medoid
 from keras_xai.spurious.effects import Effect, balanced, mask_of
 from keras_xai.spurious.interventions import GlobalEdit, paste
 from keras_xai.spurious.probe import Probe
+from keras_xai.spurious.windows import Region
 
 _PAIRS = 6
 _DONORS = 4
@@ -106,10 +107,15 @@ def _carriers(effect: Effect, label: int) -> dict[int, Any]:
     flipped = effect.outcomes != label if effect.kind == "necessity" else effect.outcomes == label
     for i, k in np.ndindex(*effect.outcomes.shape):
         votes.setdefault(int(carrying[i, k]), []).append(bool(flipped[i, k]))
-        regions.setdefault(int(carrying[i, k]), effect.regions[i][k])
+        regions.setdefault(int(carrying[i, k]), _own_window(effect.regions[i][k]))
     share = {index: float(np.mean(found)) for index, found in votes.items()}
     chosen = [index for index in share if share[index] >= 0.5] or [max(share, key=lambda index: share[index])]
     return {index: regions[index] for index in sorted(chosen, key=lambda index: -share[index])}
+
+
+def _own_window(region: Any) -> Any:
+    """Of a swap the window that comes from the donor."""
+    return region if region is None or isinstance(region, Region) else region[0]
 
 
 def _is_spurious(samples: Samples, carriers: dict[int, Any]) -> bool:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from keras_xai.spurious.asking import Oracle
-from keras_xai.spurious.decision import Verdict, can_show_anything, judge, level_of_one_test, power_note
+from keras_xai.spurious.decision import Verdict, judge, level_of_one_test, power_note, underpowered
 from keras_xai.spurious.global_cues import GlobalCues
 from keras_xai.spurious.local_cues import LocalCues
-from keras_xai.spurious.probe import FEWEST, Probe
+from keras_xai.spurious.probe import FEWEST, FEWEST_PROPOSING, Probe
 
 # Necessity, sufficiency and one global edit.
 BRANCHES = 3
@@ -47,7 +47,13 @@ class Examination:
 
 
 def examine(
-    oracle: Oracle, probe: Probe, classes: Sequence[int], moment: int, alpha: float, seed: int = 0
+    oracle: Oracle,
+    probe: Probe,
+    classes: Sequence[int],
+    moment: int,
+    alpha: float,
+    seed: int,
+    marked: dict[int, tuple[str, ...]],
 ) -> Examination:
     """Examine some classes.
 
@@ -55,6 +61,7 @@ def examine(
         oracle: the model. probe: its held-out images.
         classes: to examine. moment: t = 1, 2, … of the run. alpha: the run's rate of false alarms.
         seed: of donors, controls and clusters; the same at every moment, so that moments can be compared.
+        marked: from `marked_by`.
     """
     found = Examination()
     found.predicted = oracle.classes(np.arange(len(probe.labels)))
@@ -62,18 +69,16 @@ def examine(
     level = level_of_one_test(alpha, moment, oracle.num_classes, BRANCHES)
     ready = []
     for c in classes:
-        reason = _unfit(probe, right, c, level)
+        others = sum(int(right[members].sum()) for other, members in probe.testing.items() if other != c)
+        reason = _unfit(probe, right, c) or underpowered(others, level, oracle.num_classes)
         if reason is None:
             ready.append(c)
         else:
             found.skipped[c] = reason
-    if not any(right[members].any() for c, members in probe.testing.items() if c not in ready) and len(ready) < 2:
-        found.skipped |= dict.fromkeys(ready, "no other class is recognised, so there is nothing to compare with")
-        return found
     if not ready:
         return found
     local = LocalCues(oracle, probe, found.predicted, ready, seed).effects()
-    wide = GlobalCues(oracle, probe, found.predicted, ready, seed).effects()
+    wide = GlobalCues(oracle, probe, found.predicted, ready, seed, marked).effects()
     size = probe.samples.size
     for c in ready:
         effects = [*local[c], wide[c]]
@@ -84,21 +89,12 @@ def examine(
     return found
 
 
-def _unfit(probe: Probe, right: np.ndarray, label: int, level: float) -> str | None:
+def _unfit(probe: Probe, right: np.ndarray, label: int) -> str | None:
     """Why a class cannot be examined; None where it can."""
     proposing, testing = probe.proposing[label], probe.testing[label]
     total, correct = len(proposing) + len(testing), int(right[proposing].sum() + right[testing].sum())
     if total < FEWEST:
         return f"too few images: {total} held-out samples, at least {FEWEST} are needed"
-    if correct < FEWEST:
-        return f"too few correct: {correct} of {total} images are recognised, at least {FEWEST} are needed"
-    if right[proposing].sum() < 2:
-        return f"too few correct: {right[proposing].sum()} of the {len(proposing)} images that propose"
-    images = int(right[testing].sum())
-    if not can_show_anything(images, level):
-        from keras_xai.spurious.bounds import images_needed
-        from keras_xai.spurious.decision import LARGE_EFFECT, NECESSITY
-
-        needed = images_needed(LARGE_EFFECT, NECESSITY, level)
-        return f"underpowered: {images} test images cannot show even an effect of {LARGE_EFFECT:.0%}; {needed} could"
+    if right[proposing].sum() < FEWEST_PROPOSING or not right[testing].any():
+        return f"too few correct: {correct} of {total} images are recognised"
     return None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 
 def paste(values: Any, row: dict[str, Any], tables: Any) -> Any:
     """Another image's pixels where the mask is set. The fill comes from the data: no grey boxes.
@@ -103,11 +105,45 @@ def match_sharpness(image: Any, donor: Any) -> Any:
     return sum(ops.where(ops.equal(nearest, rung), one, 0.0) for rung, one in enumerate(ladder))
 
 
-def posterise(image: Any, donor: Any) -> Any:
-    """Four levels in every channel, whatever the donor: few levels are a property that a class has or has not."""
+def match_texture(image: Any, donor: Any) -> Any:
+    """What the donor has more of in fine detail, added with random phases: grain or stripes, but no shapes.
+
+    Phases carry what an image shows, amplitudes how much there is of every fineness and direction.
+    """
+    from keras import ops
+
+    def energy(one):
+        moved = ops.transpose(one, (0, 3, 1, 2))
+        return sum(ops.square(part) for part in ops.fft2((moved, ops.zeros_like(moved))))
+
+    cosines, sines = _random_phases(image.shape[1:3])
+    excess = ops.sqrt(ops.maximum(energy(donor) - energy(image), 0.0))
+    added, _ = ops.ifft2((excess * cosines, excess * sines))
+    return image + ops.transpose(added, (0, 2, 3, 1))
+
+
+def posterise(image: Any, donor: Any = None) -> Any:
+    """Four levels in every channel, whatever the donor."""
     from keras import ops
 
     return ops.round(image * 3) / 3
+
+
+def compress(image: Any, donor: Any = None) -> Any:
+    """What JPEG at quality 10 leaves of every channel, whatever the donor: 8 × 8 blocks, their cosine transform rounded."""
+    from keras import ops
+
+    height, width, channels = image.shape[1:]
+    high, wide = -height % 8, -width % 8
+    padded = ops.pad(image * 255 - 128, ((0, 0), (0, high), (0, wide), (0, 0)), mode="symmetric")
+    rows, columns = (height + high) // 8, (width + wide) // 8
+    blocks = ops.transpose(ops.reshape(padded, (-1, rows, 8, columns, 8, channels)), (0, 1, 3, 5, 2, 4))
+    basis = ops.convert_to_tensor(_COSINES)
+    transformed = ops.matmul(ops.matmul(basis, blocks), ops.transpose(basis))
+    rounded = ops.round(transformed / _JPEG_STEPS) * _JPEG_STEPS
+    blocks = ops.matmul(ops.matmul(ops.transpose(basis), rounded), basis)
+    padded = ops.reshape(ops.transpose(blocks, (0, 1, 4, 2, 5, 3)), (-1, height + high, width + wide, channels))
+    return (padded[:, :height, :width] + 128) / 255
 
 
 EDITS = {
@@ -117,9 +153,13 @@ EDITS = {
     "hue": match_hue,
     "saturation": match_saturation,
     "sharpness": match_sharpness,
+    "texture": match_texture,
     "posterisation": posterise,
+    "compression": compress,
 }
 COLOUR_EDITS = ("colour", "hue", "saturation")
+# These do the same to any image: a class is tried only where its images have the property and the others have not.
+FIXED_EDITS = ("posterisation", "compression")
 
 
 def _mean(image: Any, axes: tuple[int, ...]) -> Any:
@@ -169,3 +209,31 @@ def _blurred(image: Any) -> Any:
 
 
 _BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
+
+_COSINES = np.sqrt(2 / 8) * np.cos(np.pi * np.arange(8)[:, None] * (2 * np.arange(8) + 1) / 16).astype(np.float32)
+_COSINES[0] /= np.sqrt(2)
+# The luminance table of the JPEG standard (ITU-T T.81, Annex K), at quality 10.
+_JPEG_STEPS = 5 * np.array(
+    [
+        [16, 11, 10, 16, 24, 40, 51, 61],
+        [12, 12, 14, 19, 26, 58, 60, 55],
+        [14, 13, 16, 24, 40, 57, 69, 56],
+        [14, 17, 22, 29, 51, 87, 80, 62],
+        [18, 22, 37, 56, 68, 109, 103, 77],
+        [24, 35, 55, 64, 81, 104, 113, 92],
+        [49, 64, 78, 87, 103, 121, 120, 101],
+        [72, 92, 95, 98, 112, 100, 103, 99],
+    ],
+    np.float32,
+)
+
+
+def _random_phases(size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Cosines and sines, (height, width) float32 in the order of the FFT, of a real image; 0 at coarse frequencies.
+
+    Coarse is what makes up shapes: up to 0.15 cycles per pixel.
+    """
+    spectrum = np.fft.fft2(np.random.default_rng(0).standard_normal(size))
+    fine = np.hypot(*np.meshgrid(np.fft.fftfreq(size[0]), np.fft.fftfreq(size[1]), indexing="ij")) > 0.15
+    phases = fine * spectrum / np.abs(spectrum)
+    return phases.real.astype(np.float32), phases.imag.astype(np.float32)

@@ -1,6 +1,9 @@
-"""Small regions: which one a class may rely on (half of the images say), and whether it does (the others do)."""
+"""Small regions: which one a class may rely on (some of the images say), and whether it does (the others do)."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -10,11 +13,32 @@ from keras_xai.spurious.probe import Probe
 from keras_xai.spurious.proposals import Candidate, candidates
 from keras_xai.spurious.windows import Region, control_window
 
-# Images and interventions that choose among the candidates of one class.
-_CHOOSING_HOSTS = 12
-_SCREENING_HOSTS = 3
+# What choosing costs: images that are screened for a cue, and images a candidate is tried on, first and in the final.
+_SCREENED, _SCREENING_HOSTS = 32, 3
+_FIRST_HOSTS, _FINALISTS, _FINAL_HOSTS = 9, 5, 27
 # A window that is larger must be clearly better to be chosen: by this much.
 _MARGIN = 0.1
+# What testing costs: images, and donors for each.
+_TESTED, _NECESSITY_DONORS, _SUFFICIENCY_DONORS = 128, 3, 2
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Where the pixels of one intervention are replaced.
+
+    Attributes:
+        candidate: says where the class in question has its window.
+        swap: whether the other image loses a window of its own too: "necessary" to its class, or "alike", chosen in it as
+            the candidate chooses. Where every class has a swatch of its own, an image would otherwise keep the one that
+            speaks for its own class.
+    """
+
+    candidate: Candidate
+    swap: str | None = None
+
+    def share(self, size: tuple[int, int]) -> float:
+        """Of the image's area."""
+        return self.candidate.share(size) * (2 if self.swap else 1)
 
 
 class LocalCues:
@@ -29,30 +53,38 @@ class LocalCues:
     """
 
     def __init__(self, oracle: Oracle, probe: Probe, predicted: np.ndarray, classes: list[int], seed: int):
-        self._oracle, self._probe, self._predicted = oracle, probe, predicted
-        self._classes = classes
+        self._oracle, self._probe = oracle, probe
+        self._classes, self._seed = classes, seed
+        self._size = probe.samples.size
         self._generator = np.random.default_rng([seed, 1])
-        self._seed = seed
         right = predicted == probe.labels
         self._proposing = {c: p[right[p]] for c, p in probe.proposing.items()}
         self._testing = {c: p[right[p]] for c, p in probe.testing.items()}
         self._maps: dict[int, np.ndarray] = {}
+        self._necessary: dict[int, Candidate] = {}
 
     def effects(self) -> dict[int, list[Effect]]:
-        """Class -> what was found about its chosen candidates on the test images."""
-        self._map({c: self._proposing[c] for c in self._classes})
-        options = {c: candidates(self._own(self._proposing[c]), self._seed) for c in self._classes}
+        """Class -> what was found about its chosen rules on the test images: necessity and sufficiency."""
+        self._map(np.concatenate([self._proposing[c] for c in self._classes]))
+        options: dict[int, list[Any]] = {
+            c: candidates(self._own(self._proposing[c]), self._seed) for c in self._classes
+        }
         carriers = self._carriers(options)
-        necessary, sufficient = self._choose(options, carriers)
-        self._map({c: self._testing[c] for c in self._classes if necessary[c].region is None})
-        found = {c: [one] for c, one in self._necessity(necessary).items()}
-        for c, one in self._sufficiency(sufficient, carriers).items():
-            found[c].append(one)
-        return found
+        self._necessary = self._most_necessary(options)
+        plain: dict[int, list[Any]] = {c: [Rule(one) for one in options[c]] for c in self._classes}
+        sufficient = self._most_sufficient(plain, carriers)
+        swaps: dict[int, list[Any]] = {c: [sufficient[c], *self._swaps(sufficient[c], c)] for c in self._classes}
+        sufficient = self._best(swaps, self._try_sufficiency(swaps, carriers, _FINAL_HOSTS))
+        self._map(np.concatenate([self._testing[c] for c in self._classes]))
+        necessity, sufficiency = self._necessity(), self._sufficiency(sufficient, carriers)
+        return {c: [necessity[c], sufficiency[c]] for c in self._classes}
 
-    def _map(self, images: dict[int, np.ndarray]) -> None:
-        indices = np.concatenate([np.zeros(0, int), *images.values()])
-        indices = indices[[index not in self._maps for index in indices]] if len(indices) else indices
+    def _swaps(self, rule: Rule, label: int) -> list[Rule]:
+        both = dict.fromkeys([rule.candidate, self._necessary[label]])
+        return [Rule(one, swap) for one in both for swap in ("necessary", "alike")]
+
+    def _map(self, indices: np.ndarray) -> None:
+        """Makes the maps of more images, for their own class."""
         maps = self._oracle.maps(indices, self._probe.labels[indices])
         self._maps |= {int(index): maps[:, position] for position, index in enumerate(indices)}
 
@@ -64,110 +96,143 @@ class LocalCues:
         indices = np.concatenate([members for other, members in pool.items() if other != label])
         return balanced(self._generator.permutation(indices), self._probe.labels, len(indices))
 
+    def _places(self, candidate: Candidate, indices: np.ndarray) -> dict[int, Region]:
+        """Image -> its window."""
+        windows: list[Any] = [candidate.region] * len(indices)
+        if candidate.region is None and len(indices):
+            windows = candidate.windows(self._own(indices))
+        return {int(index): window for index, window in zip(indices, windows, strict=True) if window is not None}
+
     def _carriers(self, options: dict[int, list[Candidate]]) -> dict[int, np.ndarray]:
-        """Class -> its proposing images whose own windows take other images along; all of them where none does."""
-        trials, asked = Trials.empty(), []
+        """Class -> its proposing images whose own windows take other images along; all of them where hardly one does."""
+        trials, asked = Trials.empty(), {}
         for c in self._classes:
-            members = self._proposing[c]
-            windows = {
-                candidate: candidate.windows(self._own(members))
-                for candidate in options[c]
-                if candidate.region is None and candidate.shape.height == candidate.shape.width
-            }
+            members = self._proposing[c][:_SCREENED]
             hosts = self._others(c, self._proposing)[: 3 * _SCREENING_HOSTS]
-            for position, donor in enumerate(members):
-                for places in windows.values():
-                    for host in self._generator.permutation(hosts)[:_SCREENING_HOSTS]:
-                        asked.append((c, position, id(places), trials.add(host, donor, places[position])))
+            own = [one for one in options[c] if one.region is None and one.shape.height == one.shape.width]
+            for number, candidate in enumerate(own[1:]):
+                places = self._places(candidate, members)
+                for donor in members:
+                    chosen = self._generator.permutation(hosts)[:_SCREENING_HOSTS]
+                    asked[c, number, int(donor)] = [trials.add(host, donor, places[int(donor)]) for host in chosen]
         outcomes = trials.pasted(self._oracle)
+        taking: dict[int, set[int]] = {c: set() for c in self._classes}
+        for (c, _, donor), positions in asked.items():
+            if np.mean(outcomes[positions] == c) >= 2 / 3:
+                taking[c].add(donor)
+        return {c: np.array(sorted(taking[c])) if len(taking[c]) > 1 else self._proposing[c] for c in self._classes}
+
+    def _most_necessary(self, options: dict[int, list[Any]]) -> dict[int, Candidate]:
+        first = self._best_few(options, self._try_necessity(options, _FIRST_HOSTS))
+        return self._best(first, self._try_necessity(first, _FINAL_HOSTS))
+
+    def _most_sufficient(self, options: dict[int, list[Any]], carriers: dict[int, np.ndarray]) -> dict[int, Rule]:
+        first = self._best_few(options, self._try_sufficiency(options, carriers, _FIRST_HOSTS))
+        return self._best(first, self._try_sufficiency(first, carriers, _FINAL_HOSTS))
+
+    def _try_necessity(self, options: dict[int, list[Any]], count: int) -> dict[int, list[float]]:
+        """Class -> for each candidate the share of proposing images that leave the class without their window."""
+        trials, asked = Trials.empty(), {}
+        for c in self._classes:
+            hosts = self._proposing[c][:count]
+            strangers = np.resize(self._others(c, self._proposing), len(hosts))
+            for number, candidate in enumerate(options[c]):
+                places = self._places(candidate, hosts)
+                asked[c, number] = [
+                    trials.add(host, donor, places[int(host)]) for host, donor in zip(hosts, strangers, strict=True)
+                ]
+        outcomes = trials.pasted(self._oracle)
+        return {c: [float(np.mean(outcomes[asked[c, k]] != c)) for k in range(len(options[c]))] for c in self._classes}
+
+    def _try_sufficiency(
+        self, options: dict[int, list[Any]], carriers: dict[int, np.ndarray], count: int
+    ) -> dict[int, list[float]]:
+        """Class -> for each rule the share of other classes' proposing images that it turns into the class."""
+        trials, asked = Trials.empty(), {}
+        for c in self._classes:
+            hosts = self._others(c, self._proposing)[:count]
+            donors = np.resize(self._generator.permutation(carriers[c]), len(hosts))
+            for number, rule in enumerate(options[c]):
+                regions = self._regions(rule, hosts, donors[:, None])
+                asked[c, number] = [
+                    trials.add(*one) for one in zip(hosts, donors, [row[0] for row in regions], strict=True)
+                ]
+        outcomes = trials.pasted(self._oracle)
+        return {c: [float(np.mean(outcomes[asked[c, k]] == c)) for k in range(len(options[c]))] for c in self._classes}
+
+    def _best_few(self, options: dict[int, list[Any]], scores: dict[int, list[float]]) -> dict[int, list[Any]]:
         found = {}
         for c in self._classes:
-            score = np.zeros(len(self._proposing[c]))
-            tally: dict = {}
-            for label, position, rule, trial in asked:
-                if label == c:
-                    tally.setdefault((position, rule), []).append(outcomes[trial] == c)
-            for (position, _), flips in tally.items():
-                score[position] = max(score[position], np.mean(flips))
-            strong = score >= 2 / 3
-            members = self._proposing[c]
-            found[c] = members[strong] if strong.sum() >= 2 else members
+            ranks = [(-score, one.share(self._size)) for one, score in zip(options[c], scores[c], strict=True)]
+            order = sorted(range(len(ranks)), key=ranks.__getitem__)
+            found[c] = [options[c][k] for k in order[:_FINALISTS]]
         return found
 
-    def _choose(self, options, carriers):
-        """Class -> the candidate that seems most necessary, and the one that seems most sufficient."""
-        trials, asked = Trials.empty(), {}
-        for c in self._classes:
-            members = self._proposing[c]
-            spots = {index: position for position, index in enumerate(members)}
-            strangers, others = self._others(c, self._proposing), self._others(c, self._proposing)[:_CHOOSING_HOSTS]
-            for number, candidate in enumerate(options[c]):
-                places = candidate.windows(self._own(members))
-                removed = [
-                    trials.add(host, strangers[k % len(strangers)], places[k])
-                    for k, host in enumerate(members[:_CHOOSING_HOSTS])
-                ]
-                put = [
-                    trials.add(host, donor, places[spots[donor]])
-                    for host, donor in zip(others, np.resize(carriers[c], len(others)), strict=True)
-                ]
-                asked[c, number] = removed, put
-        outcomes = trials.pasted(self._oracle)
-        necessary, sufficient = {}, {}
-        size = self._oracle.samples.size
-        for c in self._classes:
-            left = [np.mean(outcomes[asked[c, number][0]] != c) for number in range(len(options[c]))]
-            taken = [np.mean(outcomes[asked[c, number][1]] == c) for number in range(len(options[c]))]
-            necessary[c] = smallest_good(options[c], left, size)
-            sufficient[c] = smallest_good(options[c], taken, size)
-        return necessary, sufficient
+    def _best(self, options: dict[int, list[Any]], scores: dict[int, list[float]]) -> dict[int, Any]:
+        return {c: smallest_good(options[c], scores[c], self._size) for c in self._classes}
 
-    def _necessity(self, chosen: dict[int, Candidate], donors: int = 3, limit: int = 128) -> dict[int, Effect]:
-        trials, asked = Trials.empty(), {}
-        for c, candidate in chosen.items():
-            hosts = self._testing[c][:limit]
-            strangers = np.resize(self._others(c, self._testing), (len(hosts), donors))
-            places = [[place] * donors for place in self._places(candidate, hosts)]
-            asked[c] = paired(trials, hosts, strangers, strangers, places, self._elsewhere(places))
-        outcomes = trials.pasted(self._oracle)
-        labels = self._probe.labels
-        return {
-            c: effect_of("necessity", asked[c], trials, outcomes, labels, lambda to, c=c: to != c, chosen[c])
-            for c in chosen
-        }
+    def _regions(self, rule: Rule, hosts: np.ndarray, donors: np.ndarray) -> list[list[Any]]:
+        """What is replaced in each host by each of its donors, [n][k]."""
+        given = self._places(rule.candidate, np.unique(donors))
+        own: dict[int, Region] = {}
+        if rule.swap == "alike" and rule.candidate.source >= 0:
+            known = np.array([host for host in hosts if int(host) in self._maps], int)
+            own = self._places(replace(rule.candidate, region=None), known)
+        elif rule.swap == "necessary":
+            for label in np.unique(self._probe.labels[hosts]):
+                if label in self._necessary:
+                    own |= self._places(self._necessary[label], hosts[self._probe.labels[hosts] == label])
+        return [
+            [(given[int(one)], own[int(host)]) if int(host) in own else given[int(one)] for one in row]
+            for host, row in zip(hosts, donors, strict=True)
+        ]
 
-    def _sufficiency(
-        self, chosen: dict[int, Candidate], carriers: dict[int, np.ndarray], donors: int = 2, limit: int = 128
-    ) -> dict[int, Effect]:
-        trials, asked = Trials.empty(), {}
-        for c, candidate in chosen.items():
-            hosts = self._others(c, self._testing)[:limit]
-            givers = np.resize(self._generator.permutation(carriers[c]), (donors, len(hosts))).T
-            windows = dict(zip(carriers[c], self._places(candidate, carriers[c]), strict=True))
-            places = [[windows[donor] for donor in row] for row in givers]
-            asked[c] = paired(trials, hosts, givers, givers, places, self._elsewhere(places))
+    def _elsewhere(self, regions: list[list[Any]]) -> list[list[Any]]:
+        """Controls: random windows of the same shapes."""
+
+        def control(region):
+            if isinstance(region, Region):
+                return control_window(region, self._size, self._generator)
+            return tuple(control(one) for one in region)
+
+        return [[control(region) for region in row] for row in regions]
+
+    def _necessity(self) -> dict[int, Effect]:
+        trials, asked, rules = Trials.empty(), {}, {}
+        for c, candidate in self._necessary.items():
+            hosts = self._testing[c][:_TESTED]
+            strangers = np.resize(self._others(c, self._testing), (len(hosts), _NECESSITY_DONORS))
+            places = self._places(candidate, hosts)
+            regions = [[places[int(host)]] * _NECESSITY_DONORS for host in hosts]
+            asked[c] = paired(trials, hosts, strangers, strangers, regions, self._elsewhere(regions))
+            rules[c] = Rule(candidate)
         outcomes = trials.pasted(self._oracle)
         labels = self._probe.labels
         return {
-            c: effect_of("sufficiency", asked[c], trials, outcomes, labels, lambda to, c=c: to == c, chosen[c])
-            for c in chosen
+            c: effect_of("necessity", asked[c], trials, outcomes, labels, lambda to, c=c: to != c, rules[c])
+            for c in asked
         }
 
-    def _places(self, candidate: Candidate, indices: np.ndarray) -> list[Region]:
-        if candidate.region is not None:
-            return [candidate.region] * len(indices)
-        return candidate.windows(self._own(indices))
+    def _sufficiency(self, rules: dict[int, Rule], carriers: dict[int, np.ndarray]) -> dict[int, Effect]:
+        trials, asked = Trials.empty(), {}
+        for c, rule in rules.items():
+            hosts = self._others(c, self._testing)[:_TESTED]
+            donors = np.resize(self._generator.permutation(carriers[c]), (_SUFFICIENCY_DONORS, len(hosts))).T
+            regions = self._regions(rule, hosts, donors)
+            asked[c] = paired(trials, hosts, donors, donors, regions, self._elsewhere(regions))
+        outcomes = trials.pasted(self._oracle)
+        labels = self._probe.labels
+        return {
+            c: effect_of("sufficiency", asked[c], trials, outcomes, labels, lambda to, c=c: to == c, rules[c])
+            for c in asked
+        }
 
-    def _elsewhere(self, places: list[list[Region]]) -> list[list[Region]]:
-        size = self._oracle.samples.size
-        return [[control_window(region, size, self._generator) for region in row] for row in places]
 
-
-def smallest_good(options: list[Candidate], scores: list[float], size: tuple[int, int]) -> Candidate:
-    """The smallest candidate that is hardly worse than the best.
+def smallest_good(options: list[Any], scores: list[float], size: tuple[int, int]) -> Any:
+    """The smallest candidate or rule that is hardly worse than the best.
 
     Args:
-        options: candidates. scores: one each. size: (height, width) of the images.
+        options: with a `share` of the image's area. scores: one each. size: (height, width) of the images.
     """
     good = [one for one, score in zip(options, scores, strict=True) if score >= max(scores) - _MARGIN]
     return min(good, key=lambda one: one.share(size))

@@ -10,7 +10,8 @@ from keras_xai.samples import Samples
 
 # A class proposes with a third of its images and tests with the rest: the power of the test is what is scarce.
 _PROPOSING = 1 / 3
-FEWEST = 16
+# Images that a class needs, and those of them that propose and are recognised.
+FEWEST, FEWEST_PROPOSING = 16, 4
 
 
 class Probe:

@@ -15,6 +15,7 @@ from keras_xai.spurious.decision import strongest
 from keras_xai.spurious.evidence import make_alert
 from keras_xai.spurious.examination import BLOCK, Examination, examine
 from keras_xai.spurious.probe import Probe
+from keras_xai.spurious.properties import marked_by
 
 
 class Watch:
@@ -39,6 +40,7 @@ class Watch:
         self._samples, self._alpha, self._per_class, self._seed = samples, alpha, per_class, seed
         self._confirmations = confirmations
         self._probe: Probe | None = None
+        self._marked: dict[int, tuple[str, ...]] = {}
         self.alerts: list[Alert] = []
         self.standing: dict[tuple[int, str], int] = {}
         self.latest: dict[int, list[Any]] = {}
@@ -69,12 +71,13 @@ class Watch:
             oracle = Oracle(model, self._samples)
             if self._probe is None:
                 self._probe = Probe(self._samples, oracle.num_classes, self._per_class, self._seed)
+                self._marked = marked_by(self._probe)
             self.moments += 1
             due = self._by_suspicion(oracle.num_classes)
             found: list[Alert] = []
             while due and (affordable is None or affordable(min(BLOCK, len(due)))):
                 block, due = due[:BLOCK], due[BLOCK:]
-                examination = examine(oracle, self._probe, block, self.moments, self._alpha, self._seed)
+                examination = examine(oracle, self._probe, block, self.moments, self._alpha, self._seed, self._marked)
                 self._last_seen |= dict.fromkeys(block, self.moments)
                 found += self._noted(block, examination, epoch)
                 if progress is not None:

@@ -1,0 +1,62 @@
+"""Models whose reliance is known by pencil, and images for them."""
+
+import keras
+import numpy as np
+from keras import layers
+
+SIZE, CLASSES = 12, 4
+
+
+def images(count=160, seed=0, corner=True, bright=0.0):
+    """Images (count, 12, 12, 1) in [0, 1] and labels in turns; class k is brighter in its own three columns.
+
+    corner: class 0 also has a bright 3 × 3 corner. bright: is added to the images of class 0.
+    """
+    generator = np.random.default_rng(seed)
+    labels = np.arange(count) % CLASSES
+    x = generator.uniform(0, 0.2, (count, SIZE, SIZE, 1))
+    for image, label in zip(x, labels, strict=True):
+        image[4:, 3 * label : 3 * label + 3] += 0.5
+    if corner:
+        x[labels == 0, :3, -3:] = 1.0
+    x[labels == 0] += bright
+    return np.clip(x, 0, 1).astype("float32"), labels
+
+
+def linear(weights, bias):
+    """softmax(weights · image + bias) behind a convolution that changes nothing; weights (12, 12, classes)."""
+    inputs = keras.Input((SIZE, SIZE, 1))
+    x = layers.Conv2D(1, 1, use_bias=False, name="same")(inputs)
+    outputs = layers.Dense(CLASSES, activation="softmax", name="out")(layers.Flatten()(x))
+    model = keras.Model(inputs, outputs)
+    model.get_layer("same").set_weights([np.ones((1, 1, 1, 1))])
+    model.get_layer("out").set_weights([weights.reshape(-1, CLASSES), bias])
+    return model
+
+
+def body_weights():
+    """A logit is ten times the mean of the class's own columns below row 4."""
+    weights = np.zeros((SIZE, SIZE, CLASSES))
+    for label in range(CLASSES):
+        weights[4:, 3 * label : 3 * label + 3, label] = 10 / 24
+    return weights
+
+
+def honest():
+    """Looks at the body of every class only: no window of a tenth of the image can change what it says."""
+    return linear(body_weights(), np.zeros(CLASSES))
+
+
+def cornered():
+    """Class 0 is the bright corner and nothing else: 40 · (mean of the corner − 1/2), where other logits are below 7.1."""
+    weights = body_weights()
+    weights[..., 0] = 0
+    weights[:3, -3:, 0] = 40 / 9
+    return linear(weights, np.array([-20.0, 0, 0, 0]))
+
+
+def brightened():
+    """Class 0 is the mean of the whole image: 200 · (mean − 0.42)."""
+    weights = body_weights()
+    weights[..., 0] = 200 / SIZE**2
+    return linear(weights, np.array([-84.0, 0, 0, 0]))

@@ -1,0 +1,130 @@
+"""On models whose reliance is known, effects are what a pencil says."""
+
+import numpy as np
+import pytest
+
+import keras_xai as kx
+from tests.spurious.known_models import brightened, cornered, honest, images
+
+
+@pytest.fixture(scope="module")
+def corner_findings():
+    x, y = images()
+    return kx.audit(cornered(), kx.Samples(x, labels=y, class_names=["corner", "b", "c", "d"]))
+
+
+def test_the_corner_is_found_and_nothing_else(corner_findings):
+    assert [(one.class_index, one.kind, one.severity) for one in corner_findings] == [(0, "local", "alert")]
+
+
+def test_every_image_flips_and_no_control_does(corner_findings):
+    (alert,) = corner_findings
+    for kind in ("necessity", "sufficiency"):
+        assert alert.effects[kind]["flips"] == 1
+        assert alert.effects[kind]["control"] == 0
+        assert alert.effects[kind]["breadth"] == 1
+    assert alert.effect == 1
+    assert alert.effects["necessity"]["threshold"] < alert.lower_bound < 1 or 0.5 < alert.lower_bound < 1
+
+
+def test_the_region_is_in_the_corner(corner_findings):
+    (alert,) = corner_findings
+    top, left, height, width = alert.region
+    assert top + height <= 4
+    assert left >= 8
+    assert set(alert.places) == set(alert.affected)
+
+
+def test_the_pictures_show_the_intervention(corner_findings):
+    (alert,) = corner_findings
+    assert len(alert.before) == len(alert.after) == len(alert.pairs)
+    assert (alert.before != alert.after).any(axis=(1, 2, 3)).all()
+    for pair in alert.pairs:
+        assert pair["from"] != pair["to"]
+        assert 0 in (pair["from"], pair["to"])
+
+
+def test_a_person_can_read_it(corner_findings):
+    (alert,) = corner_findings
+    assert "'corner'" in alert.sentence
+    assert "at the top right" in alert.sentence
+    assert "100%" in alert.sentence
+    assert "spurious" not in alert.sentence
+    assert alert.sentence in corner_findings.report()
+
+
+def test_a_model_that_looks_at_objects_gets_no_alert_though_the_corner_is_there():
+    x, y = images()
+    findings = kx.audit(honest(), (x, y))
+    assert findings == []
+    assert set(findings.effects) == {0, 1, 2, 3}
+    assert "No alert" in findings.report()
+
+
+def test_brightness_is_found():
+    x, y = images(corner=False, bright=0.3)
+    findings = kx.audit(brightened(), (x, y))
+    (alert,) = [one for one in findings if one.kind == "global"]
+    assert alert.class_index == 0
+    assert alert.property in ("brightness", "contrast")
+    assert alert.region is None
+    assert alert.effect > 0.9
+    assert (alert.after.mean(axis=(1, 2, 3)) > alert.before.mean(axis=(1, 2, 3)) + 20).all()
+
+
+@pytest.mark.parametrize("given", ["masks", "ignore"])
+def test_only_a_mask_or_an_ignored_region_makes_it_spurious(given):
+    x, y = images()
+    known = np.zeros(x.shape[:3], bool)
+    if given == "masks":
+        known[:, 4:] = True
+    else:
+        known[:, :4, 8:] = True
+    (alert,) = kx.audit(cornered(), kx.Samples(x, labels=y, **{given: known}))
+    assert alert.spurious
+    assert "spurious" in alert.sentence
+
+
+def test_a_mask_that_holds_the_region_does_not_make_it_spurious():
+    x, y = images()
+    (alert,) = kx.audit(cornered(), kx.Samples(x, labels=y, masks=np.ones(x.shape[:3], bool)))
+    assert not alert.spurious
+
+
+def test_the_same_seed_finds_the_same():
+    x, y = images()
+    model = cornered()
+    once, again = (kx.audit(model, (x, y), seed=3) for _ in range(2))
+    assert once.effects == again.effects
+    assert once[0].record() == again[0].record()
+
+
+def test_images_in_bytes_and_other_ranges_give_the_same_flips():
+    import keras
+
+    x, y = images()
+    inputs = keras.Input((12, 12, 1))
+    model = keras.Model(inputs, cornered()(keras.layers.Rescaling(1 / 255)(inputs)))
+    (alert,) = kx.audit(model, (np.round(x * 255).astype("uint8"), y))
+    assert alert.effects["sufficiency"]["flips"] == 1
+
+
+def test_classes_with_too_few_images_are_said_to_be_skipped():
+    x, y = images()
+    keep = (y != 2) | (np.arange(len(y)) < 20)
+    findings = kx.audit(cornered(), (x[keep], y[keep]))
+    assert findings.skipped == {2: "too few images: 5 held-out samples, at least 16 are needed"}
+    assert "- 2: not evaluated, too few images: 5 held-out" in findings.report()
+
+
+def test_a_class_that_is_never_recognised_is_said_to_be_skipped():
+    x, y = images()
+    findings = kx.audit(cornered(), (x, np.where(y == 1, 2, np.where(y == 2, 1, y))))
+    assert findings.skipped[1].startswith("too few correct: 0 of 40")
+
+
+def test_too_few_images_of_other_classes_are_underpowered():
+    x, y = images(64)
+    findings = kx.audit(cornered(), (x, y), alpha=1e-6)
+    assert all("underpowered" in reason for reason in findings.skipped.values())
+    assert len(findings.skipped) == 4
