@@ -13,6 +13,7 @@ import numpy as np
 
 from keras_xai.spurious.alert import Alert
 from keras_xai.spurious.audit import as_samples, check_settings
+from keras_xai.spurious.budget import Budget
 from keras_xai.spurious.recorder import Recorder
 from keras_xai.spurious.report import report
 from keras_xai.spurious.watch import Watch
@@ -130,7 +131,7 @@ class SpuriousFeatureMonitor(keras.callbacks.Callback):
         self._epoch_began = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        self._trained += time.perf_counter() - self._epoch_began
+        self._purse.earn(time.perf_counter() - self._epoch_began)
         if self._active and (epoch + 1) % self.every == 0:
             try:
                 self._examine(epoch)
@@ -148,36 +149,16 @@ class SpuriousFeatureMonitor(keras.callbacks.Callback):
     def _start(self) -> None:
         self._watch = Watch(self.samples, self.alpha, self.per_class, self.seed, confirmations=2)
         self._active = False
-        self._trained = self._spent = 0.0
-        self._costs: list[float] = []
+        self._purse = Budget(self.budget)
         self._epoch_began = time.perf_counter()
 
     def _examine(self, epoch: int) -> None:
-        self._began = time.perf_counter()
-        self._done = 0
-        found = self._watch.look(self.model, epoch, None if self.budget is None else self._affordable)
-        seconds = time.perf_counter() - self._began
-        if self._watch.moments > 1:
-            self._spent += seconds
+        found = self._watch.look(self.model, epoch, self._purse)
         if self._recorder is not None:
             self._recorder.write(epoch, found, self._watch)
         for alert in found:
             if alert.severity == "alert":
                 self._act(alert)
-
-    def _affordable(self, count: int) -> bool:
-        """Whether a further block of so many classes keeps within the budget; the first one ever is free."""
-        now = time.perf_counter()
-        if self._done:
-            cost = (now - self._began) / self._done
-            if self._watch.moments > 1:
-                self._costs.append(cost)
-        first = self._watch.moments == 1 and not self._done
-        cost = self._costs[-1] if self._costs else 0.0
-        spent = self._spent + (now - self._began if self._watch.moments > 1 else 0.0)
-        affordable = first or (spent + cost * count <= (self.budget or 1.0) * self._trained)
-        self._done += count if affordable else 0
-        return affordable
 
     def _act(self, alert: Alert) -> None:
         if callable(self.action):

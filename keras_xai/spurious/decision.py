@@ -7,18 +7,28 @@ from typing import Any
 
 import numpy as np
 
+from keras_xai.samples import Samples
 from keras_xai.spurious.bounds import images_needed, level_at, lower_bound
-from keras_xai.spurious.effects import Effect
+from keras_xai.spurious.effects import Effect, own_window
+from keras_xai.spurious.windows import middle
 
 # The effects that are still nothing to speak of: every class relies on something.
-NECESSITY, SUFFICIENCY, GLOBAL = 0.35, 0.20, 0.20
-# Classes do differ in how bright and how coloured they are, so that a part of every model's decision rests on it.
+NECESSITY, SUFFICIENCY, GLOBAL = 0.35, 0.27, 0.20
+# Classes do differ in how bright and how coloured they are and in what they are made of: a part of every model's
+# decision rests on it.
 TONE = 0.35
 _TONES = ("brightness", "contrast", "colour", "hue", "saturation")
+TEXTURE = 0.65
+LOCAL = ("necessity", "sufficiency")
+# A region with more of it on objects is judged by what is usual among the classes, and how much more it must be.
+_ON_OBJECT, _UNUSUAL = 0.35, 0.25
+# An image that loses two windows loses more of its own object.
+_SWAP = 0.1
 # At least this share of the other classes must be taken along: what looks alike is taken along by a core part too.
-BREADTH = 0.4
-# A window with much of the object in it has an effect on any model; per share of the image beyond a small window's.
-_PER_AREA = 2.0
+BREADTH = 0.45
+# A window with much of the object in it has an effect on any model; per share of the image beyond a small
+# window's.
+_PER_AREA = 3.0
 _SMALL = 0.05
 # What a class's images must be able to show.
 PLAIN_EFFECT, LARGE_EFFECT = 0.6, 0.95
@@ -52,32 +62,73 @@ class Verdict:
         }
 
 
-def threshold(kind: str, share: float, num_classes: int) -> float:
+def threshold(kind: str, share: float, num_classes: int, swap: bool = False) -> float:
     """δ: the effect that a model without a shortcut may have.
 
     Args:
-        kind: "necessity", "sufficiency", or a property. share: of the image's area that was replaced.
+        kind: "necessity", "sufficiency", or a property. share: of the image that was taken from objects.
         num_classes: of the model. With few of them breadth says little, since one look-alike may be all there is.
+        swap: whether the image lost a window of its own too.
     """
     alike = 1 / max(num_classes - 1, 1)
     if kind == "necessity":
         return min(0.9, NECESSITY + _PER_AREA * max(0.0, share - _SMALL))
     if kind == "sufficiency":
-        return min(0.9, max(SUFFICIENCY, min(0.5, alike)) + _PER_AREA * max(0.0, share - _SMALL))
+        least = max(SUFFICIENCY, min(0.5, alike)) + _SWAP * swap
+        return min(0.9, least + _PER_AREA * max(0.0, share - _SMALL))
+    if kind == "texture":
+        return TEXTURE
     return max(TONE if kind in _TONES else GLOBAL, min(0.5, alike))
 
 
-def judge(effect: Effect, level: float, num_classes: int, size: tuple[int, int]) -> Verdict:
+def judge(effect: Effect, level: float, num_classes: int, samples: Samples, usual: float = 0.0) -> Verdict:
     """Compare an effect with what is still nothing to speak of.
 
     Args:
-        effect: on test images. level: α of this one test. num_classes, size: of the model and its images.
+        effect: on test images. level: α of this one test. num_classes: of the model. samples: the images.
+        usual: the same effect in other classes. Where objects are small, the window of every class holds the object.
     """
-    share = 0.0 if effect.rule is None else effect.rule.share(size)
-    delta = threshold(effect.kind, share, num_classes)
+    local, swap = effect.kind in LOCAL, bool(effect.rule and effect.rule.swap)
+    inside, taken = on_objects(effect, samples) if local else (0.0, 0.0)
+    delta = threshold(effect.kind, taken * (1 + swap), num_classes, swap)
     lower = lower_bound(effect.effects, level)
-    broad = effect.kind == "necessity" or effect.breadth >= BREADTH
-    return Verdict(effect, lower, delta, bool(lower > delta and broad))
+    allowed = effect.kind == "necessity" or effect.breadth >= BREADTH
+    if local and inside > _ON_OBJECT:
+        # Every class has need of its object; only what turns any image into the class is more than that.
+        allowed = allowed and effect.kind == "sufficiency"
+        delta = max(delta, usual + _UNUSUAL)
+    return Verdict(effect, lower, delta, bool(lower > delta and allowed))
+
+
+def on_objects(effect: Effect, samples: Samples) -> tuple[float, float]:
+    """How much of the regions lies on objects, and how much of the image that is.
+
+    Objects are where the masks say, or else in the middle of the picture.
+
+    Args:
+        effect: with regions. samples: the images.
+    """
+    carriers = effect.hosts if effect.kind == "necessity" else effect.donors
+    windows = [own_window(one) for row in effect.regions for one in row]
+    places = sorted(set(zip(carriers.ravel().tolist(), windows, strict=True)))
+    typical = middle(samples.size)
+    shares = []
+    for index, window in places:
+        mask = window.mask(samples.size)
+        taken = mask & (typical if samples.masks is None else samples.masks[index])
+        shares.append((taken.sum() / mask.sum(), taken.mean()))
+    inside, share = np.mean(shares, axis=0)
+    return float(inside), float(share)
+
+
+def usual_effects(effects: dict[int, list[Effect]]) -> dict[int, dict[str, float]]:
+    """Class -> kind -> the median of that effect over the other classes; 0 with less than three of them."""
+    found: dict[int, dict[str, float]] = {}
+    for c in effects:
+        others = [one for other, mine in effects.items() if other != c for one in mine]
+        means = {kind: [one.mean for one in others if one.kind == kind] for kind in LOCAL}
+        found[c] = {kind: float(np.median(values)) if len(values) >= 3 else 0.0 for kind, values in means.items()}
+    return found
 
 
 def level_of_one_test(alpha: float, moment: int, num_classes: int, num_branches: int) -> float:

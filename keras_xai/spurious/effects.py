@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_xai.spurious.asking import Oracle
 from keras_xai.spurious.interventions import GlobalEdit, paste
+from keras_xai.spurious.probe import Probe
 from keras_xai.spurious.windows import Region
 
 
@@ -72,25 +73,72 @@ class Trials:
 
     def pasted(self, oracle: Oracle) -> np.ndarray:
         """(q,) int classes after pasting the donors' pixels into the regions."""
+        size, images = oracle.samples.size, oracle.samples.image
+        return self._asked(
+            oracle, lambda host, donor, region: {"donor": images[donor], "mask": mask_of(region, size)}, paste
+        )
+
+    def smoothed(self, oracle: Oracle) -> np.ndarray:
+        """(q,) int classes after filling the regions with the mean colour around them."""
         samples = oracle.samples
-        donors = np.array(self.donors, int)
 
-        def rows(positions):
-            masks = np.stack([mask_of(self.regions[position], samples.size) for position in positions])
-            return {
-                "donor": samples.image[donors[positions]],
-                "mask": masks[:, None] if samples.channels_first else masks[..., None],
-            }
+        def row(host, donor, region):
+            image, mask = samples.image[host], mask_of(region, samples.size)
+            return {"donor": surroundings(image, mask, samples.channels_first), "mask": mask}
 
-        return oracle.classes_after(paste, np.array(self.hosts, int), rows)
+        return self._asked(oracle, row, paste)
 
     def edited(self, oracle: Oracle, edit: GlobalEdit) -> np.ndarray:
         """(q,) int classes after giving the whole image the donors' property."""
-        donors = np.array(self.donors, int)
         images = oracle.samples.image
-        return oracle.classes_after(
-            edit, np.array(self.hosts, int), lambda positions: {"donor": images[donors[positions]]}
+        return self._asked(oracle, lambda host, donor, region: {"donor": images[donor]}, edit)
+
+    def textured(self, oracle: Oracle, probe: Probe) -> np.ndarray:
+        """(q,) int classes after filling the objects with the texture of the donors' objects."""
+        return self._asked(
+            oracle,
+            lambda host, donor, region: {"donor": probe.texture(donor), "mask": probe.silhouettes[host]},
+            paste,
         )
+
+    def _asked(self, oracle: Oracle, row: Callable, perturb: Callable) -> np.ndarray:
+        channel = 1 if oracle.samples.channels_first else -1
+
+        def rows(positions):
+            found = [row(self.hosts[k], self.donors[k], self.regions[k]) for k in positions]
+            stacked = {name: np.stack([one[name] for one in found]) for name in found[0]}
+            if "mask" in stacked:
+                stacked["mask"] = np.expand_dims(stacked["mask"], channel)
+            return stacked
+
+        return oracle.classes_after(perturb, np.array(self.hosts, int), rows)
+
+
+def surroundings(image: np.ndarray, mask: np.ndarray, channels_first: bool = False) -> np.ndarray:
+    """An image of one colour: the mean of the two pixels round a region.
+
+    Args:
+        image: as the model eats it. mask: (height, width) bool. channels_first: the layout of the image.
+
+    Returns:
+        The same shape and type.
+    """
+    grown = mask.copy()
+    for _ in range(2):
+        padded = np.pad(grown, 1)
+        grown = padded[1:-1, 1:-1] | padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
+    ring = grown & ~mask
+    around = ring if ring.any() else ~mask
+    axis = (slice(None), around) if channels_first else (around,)
+    colour = image[axis].mean(axis=1 if channels_first else 0)
+    filled = np.zeros_like(image)
+    filled[...] = (colour[:, None, None] if channels_first else colour).astype(image.dtype)
+    return filled
+
+
+def own_window(region: Any) -> Any:
+    """Of a swap the window of the class in question."""
+    return region if region is None or isinstance(region, Region) else region[0]
 
 
 def mask_of(region: Any, size: tuple[int, int]) -> np.ndarray:
@@ -146,6 +194,18 @@ def effect_of(
         regions=[[trials.regions[position] for position in row] for row in tested],
         rule=rule,
     )
+
+
+def averaged(effect: Effect, removed: np.ndarray) -> Effect:
+    """An effect and that of another intervention on the same images, each counting half.
+
+    Args:
+        effect: of one class. removed: (n,) bool, the other intervention's flips.
+    """
+    control = effect.flips - effect.effects
+    effect.flips = (effect.flips + removed) / 2
+    effect.effects = effect.flips - control
+    return effect
 
 
 def breadth(flips: Any, sources: Any) -> float:

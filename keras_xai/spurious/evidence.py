@@ -10,10 +10,10 @@ from keras_xai import backend
 from keras_xai.samples import Samples
 from keras_xai.spurious.alert import Alert
 from keras_xai.spurious.decision import Verdict, medoid
-from keras_xai.spurious.effects import Effect, balanced, mask_of
-from keras_xai.spurious.interventions import GlobalEdit, paste
+from keras_xai.spurious.effects import Effect, balanced, mask_of, own_window
+from keras_xai.spurious.interventions import TEXTURE, GlobalEdit, paste
 from keras_xai.spurious.probe import Probe
-from keras_xai.spurious.windows import Region
+from keras_xai.spurious.silhouettes import filled_with_texture
 
 _PAIRS = 6
 _DONORS = 4
@@ -107,15 +107,10 @@ def _carriers(effect: Effect, label: int) -> dict[int, Any]:
     flipped = effect.outcomes != label if effect.kind == "necessity" else effect.outcomes == label
     for i, k in np.ndindex(*effect.outcomes.shape):
         votes.setdefault(int(carrying[i, k]), []).append(bool(flipped[i, k]))
-        regions.setdefault(int(carrying[i, k]), _own_window(effect.regions[i][k]))
+        regions.setdefault(int(carrying[i, k]), own_window(effect.regions[i][k]))
     share = {index: float(np.mean(found)) for index, found in votes.items()}
     chosen = [index for index in share if share[index] >= 0.5] or [max(share, key=lambda index: share[index])]
     return {index: regions[index] for index in sorted(chosen, key=lambda index: -share[index])}
-
-
-def _own_window(region: Any) -> Any:
-    """Of a swap the window that comes from the donor."""
-    return region if region is None or isinstance(region, Region) else region[0]
 
 
 def _is_spurious(samples: Samples, carriers: dict[int, Any]) -> bool:
@@ -145,7 +140,10 @@ def _pairs(effect: Effect, label: int, probe: Probe) -> tuple[np.ndarray, np.nda
     hosts = np.array([effect.hosts[place] for place in places], int)
     donors = np.array([effect.donors[place] for place in places], int)
     before = samples.images[hosts]
-    if effect.regions[0][0] is None:
+    if effect.kind == TEXTURE:
+        filled = [filled_with_texture(samples.images[donor], probe.silhouettes[donor]) for donor in donors]
+        after = np.where(probe.silhouettes[hosts][..., None], np.array(filled).reshape(before.shape), before)
+    elif effect.regions[0][0] is None:
         edit = GlobalEdit(effect.kind, probe.low, probe.high, samples.channels_first)
         after = _as_seen(samples, backend.to_numpy(edit(samples.image[hosts], {"donor": samples.image[donors]}, {})))
     else:
@@ -165,6 +163,8 @@ def _pairs(effect: Effect, label: int, probe: Probe) -> tuple[np.ndarray, np.nda
 
 def _remedy(effect: Effect, carriers: dict[int, Any], label: int, probe: Probe) -> dict[str, Any]:
     """The arguments of an `Augmentation`: images that carry the cue, and as many of other classes."""
+    if effect.kind == TEXTURE:
+        return {}  # it would need to know where the objects of training images are
     samples = probe.samples
     carrying = list(carriers)[:_REMEDY]
     others = balanced(np.flatnonzero(probe.labels != label), probe.labels, len(carrying))

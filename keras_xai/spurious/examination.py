@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from keras_xai.spurious.asking import Oracle
-from keras_xai.spurious.decision import Verdict, judge, level_of_one_test, power_note, underpowered
+from keras_xai.spurious.decision import Verdict, judge, level_of_one_test, power_note, underpowered, usual_effects
 from keras_xai.spurious.global_cues import GlobalCues
 from keras_xai.spurious.local_cues import LocalCues
 from keras_xai.spurious.probe import FEWEST, FEWEST_PROPOSING, Probe
 
 # Necessity, sufficiency and one global edit.
 BRANCHES = 3
+NOT_ASKED = -2
 # Examined together: the pictures of so many classes are asked about in full batches.
 BLOCK = 10
 
@@ -26,29 +27,17 @@ class Examination:
     Attributes:
         verdicts: class -> its judged effects.
         skipped: class -> why it was not examined. notes: class -> what its images could not show.
-        predicted: (n,) what the model takes the samples for; −1 where it was not asked.
     """
 
     verdicts: dict[int, list[Verdict]] = field(default_factory=dict)
     skipped: dict[int, str] = field(default_factory=dict)
     notes: dict[int, str] = field(default_factory=dict)
-    predicted: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
-
-    def update(self, other: Examination) -> None:
-        """Adds what was found about other classes."""
-        self.verdicts |= other.verdicts
-        self.skipped |= other.skipped
-        self.notes |= other.notes
-        self.predicted = other.predicted
-
-    def effect(self, label: int) -> float:
-        """The largest effect of a class."""
-        return max((one.effect.mean for one in self.verdicts.get(label, [])), default=float("nan"))
 
 
 def examine(
     oracle: Oracle,
     probe: Probe,
+    predicted: np.ndarray,
     classes: Sequence[int],
     moment: int,
     alpha: float,
@@ -59,13 +48,16 @@ def examine(
 
     Args:
         oracle: the model. probe: its held-out images.
+        predicted: (n,) what the model takes them for, or `NOT_ASKED`; is filled in where it is needed.
         classes: to examine. moment: t = 1, 2, … of the run. alpha: the run's rate of false alarms.
         seed: of donors, controls and clusters; the same at every moment, so that moments can be compared.
         marked: from `marked_by`.
     """
     found = Examination()
-    found.predicted = oracle.classes(np.arange(len(probe.labels)))
-    right = found.predicted == probe.labels
+    needed = np.unique(np.concatenate([probe.pool, *(probe.members(c) for c in classes)]))
+    needed = needed[predicted[needed] == NOT_ASKED]
+    predicted[needed] = oracle.classes(needed)
+    right = predicted == probe.labels
     level = level_of_one_test(alpha, moment, oracle.num_classes, BRANCHES)
     ready = []
     for c in classes:
@@ -77,12 +69,14 @@ def examine(
             found.skipped[c] = reason
     if not ready:
         return found
-    local = LocalCues(oracle, probe, found.predicted, ready, seed).effects()
-    wide = GlobalCues(oracle, probe, found.predicted, ready, seed, marked).effects()
-    size = probe.samples.size
+    local = LocalCues(oracle, probe, predicted, ready, seed).effects()
+    wide = GlobalCues(oracle, probe, predicted, ready, seed, marked).effects()
+    usual = usual_effects(local)
     for c in ready:
-        effects = [*local[c], wide[c]]
-        found.verdicts[c] = [judge(effect, level, oracle.num_classes, size) for effect in effects]
+        found.verdicts[c] = [
+            judge(effect, level, oracle.num_classes, probe.samples, usual[c].get(effect.kind, 0.0))
+            for effect in (*local[c], wide[c])
+        ]
         note = power_note(int(right[probe.testing[c]].sum()), level)
         if note:
             found.notes[c] = note

@@ -6,11 +6,11 @@ import numpy as np
 
 from keras_xai.spurious.asking import Oracle
 from keras_xai.spurious.effects import Effect, Trials, balanced, effect_of, paired
-from keras_xai.spurious.interventions import COLOUR_EDITS, EDITS, FIXED_EDITS, GlobalEdit
+from keras_xai.spurious.interventions import COLOUR_EDITS, EDITS, FIXED_EDITS, TEXTURE, GlobalEdit
 from keras_xai.spurious.probe import Probe
 
 # Images that choose the edit of a class, each with a donor of its own; images that test it, and donors for each.
-_CHOOSING, _TESTED, _DONORS = 24, 128, 2
+_CHOOSING, _TESTED, _DONORS = 24, 128, 1
 
 
 class GlobalCues:
@@ -39,7 +39,7 @@ class GlobalCues:
         channels = samples.image.shape[1 if samples.channels_first else -1]
         self._edits = {
             kind: GlobalEdit(kind, probe.low, probe.high, samples.channels_first)
-            for kind in EDITS
+            for kind in (*EDITS, TEXTURE)
             if channels > 1 or kind not in COLOUR_EDITS
         }
 
@@ -55,6 +55,11 @@ class GlobalCues:
         indices = np.concatenate([members for other, members in pool.items() if other != label])
         return balanced(self._generator.permutation(indices), self._probe.labels, len(indices))
 
+    def _outcomes(self, trials: Trials, edit: GlobalEdit) -> np.ndarray:
+        if edit.kind == TEXTURE:
+            return trials.textured(self._oracle, self._probe)
+        return trials.edited(self._oracle, edit)
+
     def _choose(self) -> tuple[dict[int, str], dict[int, np.ndarray]]:
         """Class -> the edit that takes most images along, and the donors with which it does."""
         pairs = {}
@@ -68,7 +73,7 @@ class GlobalCues:
             for c in self._classes:
                 if kind not in FIXED_EDITS or kind in self._marked[c]:
                     asked[c] = [trials.add(host, donor) for host, donor in zip(*pairs[c], strict=True)]
-            outcomes = trials.edited(self._oracle, edit)
+            outcomes = self._outcomes(trials, edit)
             for c, positions in asked.items():
                 flipped = outcomes[positions] == c
                 if flipped.mean() > best[c][0]:
@@ -84,7 +89,7 @@ class GlobalCues:
             givers = np.resize(self._generator.permutation(carriers[c]), (_DONORS, len(hosts))).T
             strangers = np.resize(self._others(c, self._proposing), (_DONORS, len(hosts))).T
             asked[c] = paired(trials, hosts, givers, strangers)
-        outcomes = trials.edited(self._oracle, edit)
+        outcomes = self._outcomes(trials, edit)
         labels = self._probe.labels
         found = {c: effect_of(edit.kind, asked[c], trials, outcomes, labels, lambda to, c=c: to == c) for c in classes}
         if edit.kind in FIXED_EDITS:

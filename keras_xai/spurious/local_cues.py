@@ -8,18 +8,22 @@ from typing import Any
 import numpy as np
 
 from keras_xai.spurious.asking import Oracle
-from keras_xai.spurious.effects import Effect, Trials, balanced, effect_of, paired
+from keras_xai.spurious.decision import threshold
+from keras_xai.spurious.effects import Effect, Trials, averaged, balanced, effect_of, paired
 from keras_xai.spurious.probe import Probe
 from keras_xai.spurious.proposals import Candidate, candidates
 from keras_xai.spurious.windows import Region, control_window
 
 # What choosing costs: images that are screened for a cue, and images a candidate is tried on, first and in the final.
-_SCREENED, _SCREENING_HOSTS = 32, 3
-_FIRST_HOSTS, _FINALISTS, _FINAL_HOSTS = 9, 5, 27
-# A window that is larger must be clearly better to be chosen: by this much.
-_MARGIN = 0.1
+_SCREENED, _SCREENING_HOSTS, _SUSPECTS, _SUSPECT_HOSTS = 48, 2, 16, 8
+_FIRST_HOSTS, _FINALISTS, _FINAL_HOSTS = 14, 6, 36
+# A single image speaks for a cue where its window turns so many others into its class.
+_ALONE = 0.85
+# Necessary may be a window that takes at most this share of the image from the middle: of a larger one, with much of
+# the object in it, every model has need.
+_LARGEST_NECESSARY = 0.12
 # What testing costs: images, and donors for each.
-_TESTED, _NECESSITY_DONORS, _SUFFICIENCY_DONORS = 128, 3, 2
+_TESTED, _NECESSITY_DONORS, _SUFFICIENCY_DONORS = 128, 2, 2
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,8 @@ class LocalCues:
             c: candidates(self._own(self._proposing[c]), self._seed) for c in self._classes
         }
         carriers = self._carriers(options)
-        self._necessary = self._most_necessary(options)
+        small = {c: [one for one in options[c] if one.share(self._size) <= _LARGEST_NECESSARY] for c in self._classes}
+        self._necessary = self._most_necessary({c: small[c] or options[c] for c in self._classes})
         plain: dict[int, list[Any]] = {c: [Rule(one) for one in options[c]] for c in self._classes}
         sufficient = self._most_sufficient(plain, carriers)
         swaps: dict[int, list[Any]] = {c: [sufficient[c], *self._swaps(sufficient[c], c)] for c in self._classes}
@@ -81,7 +86,10 @@ class LocalCues:
 
     def _swaps(self, rule: Rule, label: int) -> list[Rule]:
         both = dict.fromkeys([rule.candidate, self._necessary[label]])
-        return [Rule(one, swap) for one in both for swap in ("necessary", "alike")]
+        small = [
+            one for one in both if one.share(self._size) <= _LARGEST_NECESSARY and one.shape.height < self._size[0] / 2
+        ]
+        return [Rule(one, swap) for one in small for swap in ("necessary", "alike")]
 
     def _map(self, indices: np.ndarray) -> None:
         """Makes the maps of more images, for their own class."""
@@ -105,22 +113,35 @@ class LocalCues:
 
     def _carriers(self, options: dict[int, list[Candidate]]) -> dict[int, np.ndarray]:
         """Class -> its proposing images whose own windows take other images along; all of them where hardly one does."""
-        trials, asked = Trials.empty(), {}
+        pastes = {
+            (c, number, int(donor)): window
+            for c in self._classes
+            for number, candidate in enumerate(_screening(options[c]))
+            for donor, window in self._places(candidate, self._proposing[c][:_SCREENED]).items()
+        }
+        first = self._taken(pastes, _SCREENING_HOSTS)
+        suspects: dict[tuple[int, int, int], Region] = {}
         for c in self._classes:
-            members = self._proposing[c][:_SCREENED]
-            hosts = self._others(c, self._proposing)[: 3 * _SCREENING_HOSTS]
-            own = [one for one in options[c] if one.region is None and one.shape.height == one.shape.width]
-            for number, candidate in enumerate(own[1:]):
-                places = self._places(candidate, members)
-                for donor in members:
-                    chosen = self._generator.permutation(hosts)[:_SCREENING_HOSTS]
-                    asked[c, number, int(donor)] = [trials.add(host, donor, places[int(donor)]) for host in chosen]
+            taking = [key for key, share in first.items() if key[0] == c and share == 1]
+            suspects |= {key: pastes[key] for key in taking[:_SUSPECTS]}
+        shares = self._taken(suspects, _SUSPECT_HOSTS)
+        found = {}
+        for c in self._classes:
+            best = max((share for key, share in shares.items() if key[0] == c), default=0)
+            strong = {key[2] for key, share in shares.items() if key[0] == c and share >= max(0.5, 0.7 * best)}
+            enough = len(strong) > 1 or best >= _ALONE
+            found[c] = np.array(sorted(strong)) if enough else self._proposing[c]
+        return found
+
+    def _taken(self, pastes: dict[tuple[int, int, int], Region], count: int) -> dict[tuple[int, int, int], float]:
+        """(class, rule, donor) -> the share of other classes' proposing images that its window turns into the class."""
+        trials, asked = Trials.empty(), {}
+        hosts = {c: self._others(c, self._proposing)[: 6 * count] for c in self._classes}
+        for key, window in pastes.items():
+            chosen = self._generator.permutation(hosts[key[0]])[:count]
+            asked[key] = [trials.add(host, key[2], window) for host in chosen]
         outcomes = trials.pasted(self._oracle)
-        taking: dict[int, set[int]] = {c: set() for c in self._classes}
-        for (c, _, donor), positions in asked.items():
-            if np.mean(outcomes[positions] == c) >= 2 / 3:
-                taking[c].add(donor)
-        return {c: np.array(sorted(taking[c])) if len(taking[c]) > 1 else self._proposing[c] for c in self._classes}
+        return {key: float(np.mean(outcomes[positions] == key[0])) for key, positions in asked.items()}
 
     def _most_necessary(self, options: dict[int, list[Any]]) -> dict[int, Candidate]:
         first = self._best_few(options, self._try_necessity(options, _FIRST_HOSTS))
@@ -141,8 +162,13 @@ class LocalCues:
                 asked[c, number] = [
                     trials.add(host, donor, places[int(host)]) for host, donor in zip(hosts, strangers, strict=True)
                 ]
-        outcomes = trials.pasted(self._oracle)
-        return {c: [float(np.mean(outcomes[asked[c, k]] != c)) for k in range(len(options[c]))] for c in self._classes}
+        replaced, removed = trials.pasted(self._oracle), trials.smoothed(self._oracle)
+
+        def left(c, number):
+            positions = asked[c, number]
+            return float(np.mean([replaced[positions] != c, removed[positions] != c]))
+
+        return {c: [left(c, number) for number in range(len(options[c]))] for c in self._classes}
 
     def _try_sufficiency(
         self, options: dict[int, list[Any]], carriers: dict[int, np.ndarray], count: int
@@ -161,15 +187,22 @@ class LocalCues:
         return {c: [float(np.mean(outcomes[asked[c, k]] == c)) for k in range(len(options[c]))] for c in self._classes}
 
     def _best_few(self, options: dict[int, list[Any]], scores: dict[int, list[float]]) -> dict[int, list[Any]]:
+        """Those furthest above what they have to exceed, the smaller first."""
         found = {}
         for c in self._classes:
-            ranks = [(-score, one.share(self._size)) for one, score in zip(options[c], scores[c], strict=True)]
+            ranks = [
+                (
+                    threshold("sufficiency", one.share(self._size), self._oracle.num_classes, _swaps(one)) - score,
+                    one.share(self._size),
+                )
+                for one, score in zip(options[c], scores[c], strict=True)
+            ]
             order = sorted(range(len(ranks)), key=ranks.__getitem__)
             found[c] = [options[c][k] for k in order[:_FINALISTS]]
         return found
 
     def _best(self, options: dict[int, list[Any]], scores: dict[int, list[float]]) -> dict[int, Any]:
-        return {c: smallest_good(options[c], scores[c], self._size) for c in self._classes}
+        return {c: few[0] for c, few in self._best_few(options, scores).items()}
 
     def _regions(self, rule: Rule, hosts: np.ndarray, donors: np.ndarray) -> list[list[Any]]:
         """What is replaced in each host by each of its donors, [n][k]."""
@@ -206,12 +239,29 @@ class LocalCues:
             regions = [[places[int(host)]] * _NECESSITY_DONORS for host in hosts]
             asked[c] = paired(trials, hosts, strangers, strangers, regions, self._elsewhere(regions))
             rules[c] = Rule(candidate)
-        outcomes = trials.pasted(self._oracle)
+        outcomes, removed = trials.pasted(self._oracle), self._removed()
         labels = self._probe.labels
         return {
-            c: effect_of("necessity", asked[c], trials, outcomes, labels, lambda to, c=c: to != c, rules[c])
+            c: averaged(
+                effect_of("necessity", asked[c], trials, outcomes, labels, lambda to, c=c: to != c, rules[c]),
+                removed[c],
+            )
             for c in asked
         }
+
+    def _removed(self) -> dict[int, np.ndarray]:
+        """Class -> which of its test images leave it when the window is filled with the colour around it.
+
+        Pixels of other classes may flip a prediction by what they add; a cue flips it by being gone. Necessity is the
+        mean of both.
+        """
+        trials, asked = Trials.empty(), {}
+        for c, candidate in self._necessary.items():
+            hosts = self._testing[c][:_TESTED]
+            places = self._places(candidate, hosts)
+            asked[c] = [trials.add(host, host, places[int(host)]) for host in hosts]
+        outcomes = trials.smoothed(self._oracle)
+        return {c: outcomes[positions] != c for c, positions in asked.items()}
 
     def _sufficiency(self, rules: dict[int, Rule], carriers: dict[int, np.ndarray]) -> dict[int, Effect]:
         trials, asked = Trials.empty(), {}
@@ -228,11 +278,11 @@ class LocalCues:
         }
 
 
-def smallest_good(options: list[Any], scores: list[float], size: tuple[int, int]) -> Any:
-    """The smallest candidate or rule that is hardly worse than the best.
+def _screening(options: list[Candidate]) -> list[Candidate]:
+    """Those that screen: each image's own square windows but the smallest."""
+    own = [one for one in options if one.region is None and one.shape.height == one.shape.width]
+    return [one for one in own if one.shape > min(other.shape for other in own)]
 
-    Args:
-        options: with a `share` of the image's area. scores: one each. size: (height, width) of the images.
-    """
-    good = [one for one, score in zip(options, scores, strict=True) if score >= max(scores) - _MARGIN]
-    return min(good, key=lambda one: one.share(size))
+
+def _swaps(option: Candidate | Rule) -> bool:
+    return isinstance(option, Rule) and option.swap is not None

@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 
 from keras_xai.samples import Samples
+from keras_xai.spurious.silhouettes import filled_with_texture, silhouettes
 
 # A class proposes with a third of its images and tests with the rest: the power of the test is what is scarce.
 _PROPOSING = 1 / 3
+# About so many images of all classes together propose for other classes, and test them.
+_POOLS = (640, 1280)
 # Images that a class needs, and those of them that propose and are recognised.
 FEWEST, FEWEST_PROPOSING = 16, 4
 
@@ -26,7 +29,9 @@ class Probe:
     Attributes:
         labels: (n,) int.
         proposing, testing: class -> indices into the samples, in random order.
+        pool: images of all classes that serve the others; all there are, unless classes are many.
         low, high: the values that the images have, from end to end.
+        silhouettes: (n, height, width) bool: where the objects are.
 
     Raises:
         ValueError: there are no labels, or an image has several.
@@ -46,7 +51,28 @@ class Probe:
             members = generator.permutation(np.flatnonzero(self.labels == label))[:per_class]
             cut = round(len(members) * _PROPOSING)
             self.proposing[label], self.testing[label] = members[:cut], members[cut:]
+        self.pool = self._pool(num_classes)
         self.low, self.high = value_range(samples.image)
+        self.silhouettes = silhouettes(samples)
+        self._textures: dict[int, np.ndarray] = {}
+
+    def members(self, label: int) -> np.ndarray:
+        """All images of a class that are used."""
+        return np.concatenate([self.proposing[label], self.testing[label]])
+
+    def _pool(self, num_classes: int) -> np.ndarray:
+        few, many = (max(1, count // num_classes) for count in _POOLS)
+        chosen = [*(p[:few] for p in self.proposing.values()), *(t[:many] for t in self.testing.values())]
+        return np.concatenate(chosen)
+
+    def texture(self, index: int) -> np.ndarray:
+        """An image full of what a sample's object looks like inside, as the model eats it."""
+        if index not in self._textures:
+            image = self.samples.image[index]
+            first = self.samples.channels_first
+            filled = filled_with_texture(np.moveaxis(image, 0, -1) if first else image, self.silhouettes[index])
+            self._textures[index] = np.moveaxis(filled, -1, 0) if first else filled
+        return self._textures[index]
 
 
 def single_labels(samples: Samples) -> np.ndarray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_xai.log.area_average import area_average
-from keras_xai.spurious.windows import Region, Shape, borders, fullest_windows, shapes
+from keras_xai.spurious.windows import Region, Shape, fullest_windows, middle, shapes, usual_places
 
 SOURCES = ("hires_cam", "gradient_x_input")
 
@@ -38,13 +38,14 @@ class Candidate:
         return fullest_windows(maps[self.source], self.shape)
 
     def share(self, size: tuple[int, int]) -> float:
-        """Of the image's area."""
-        region = self.region or Region(0, 0, *self.shape)
-        return region.share(size)
+        """The share of the image that it takes from the middle, where objects are; a window of its own may take all."""
+        if self.region is None:
+            return self.shape.height * self.shape.width / (size[0] * size[1])
+        return float((self.region.mask(size) & middle(size)).mean())
 
 
 def candidates(maps: np.ndarray, seed: int = 0) -> list[Candidate]:
-    """Windows at each image's own fullest place, at that of the mean map, and at those of clusters of maps; borders.
+    """Windows at each image's own fullest place, at that of the mean map, and at those of clusters of maps; usual places.
 
     Args:
         maps: (2, n, height, width) of the proposing images of one class, each of sum 1.
@@ -56,10 +57,12 @@ def candidates(maps: np.ndarray, seed: int = 0) -> list[Candidate]:
     size = maps.shape[2:]
     found = [Candidate(source, shape) for source in range(len(SOURCES)) for shape in shapes(size)]
     for source, own in enumerate(maps):
-        means = [own.mean(axis=0), *cluster_means(own, seed)]
+        mean, groups = own.mean(axis=0), cluster_means(own, seed)
         for shape in shapes(size):
-            found += [Candidate(source, shape, region) for region in fullest_windows(means, shape)]
-    found += [Candidate(-1, Shape(region.height, region.width), region) for region in borders(size)]
+            # Groups are small and many, so that they propose squares only.
+            maps_of = [mean, *groups] if shape.height == shape.width else [mean]
+            found += [Candidate(source, shape, region) for region in fullest_windows(maps_of, shape)]
+    found += [Candidate(-1, Shape(region.height, region.width), region) for region in usual_places(size)]
     unique: dict = {}
     for candidate in found:
         unique.setdefault(candidate.region or (candidate.source, candidate.shape), candidate)

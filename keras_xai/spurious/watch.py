@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,9 +12,10 @@ from keras_xai import backend
 from keras_xai.samples import Samples
 from keras_xai.spurious.alert import Alert
 from keras_xai.spurious.asking import Oracle
+from keras_xai.spurious.budget import Budget
 from keras_xai.spurious.decision import strongest
 from keras_xai.spurious.evidence import make_alert
-from keras_xai.spurious.examination import BLOCK, Examination, examine
+from keras_xai.spurious.examination import BLOCK, NOT_ASKED, Examination, examine
 from keras_xai.spurious.probe import Probe
 from keras_xai.spurious.properties import marked_by
 
@@ -54,19 +56,20 @@ class Watch:
         self,
         model: Any,
         epoch: int,
-        affordable: Callable[[int], bool] | None = None,
+        budget: Budget | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> list[Alert]:
         """Examine the model now.
 
         Args:
             model: a built keras.Model. epoch: to be written on what is found.
-            affordable: asked before each further block of that many classes; None examines all.
+            budget: asked before each block of classes, and told what it took; None examines all.
             progress: told (classes done, classes).
 
         Returns:
             What is new: notices, and alerts.
         """
+        budget = budget or Budget(None)
         with backend.preserved_random_states():
             oracle = Oracle(model, self._samples)
             if self._probe is None:
@@ -74,12 +77,17 @@ class Watch:
                 self._marked = marked_by(self._probe)
             self.moments += 1
             due = self._by_suspicion(oracle.num_classes)
+            predicted = np.full(len(self._samples), NOT_ASKED)
             found: list[Alert] = []
-            while due and (affordable is None or affordable(min(BLOCK, len(due)))):
+            while due and budget.affords(min(BLOCK, len(due))):
+                started = time.perf_counter()
                 block, due = due[:BLOCK], due[BLOCK:]
-                examination = examine(oracle, self._probe, block, self.moments, self._alpha, self._seed, self._marked)
+                examination = examine(
+                    oracle, self._probe, predicted, block, self.moments, self._alpha, self._seed, self._marked
+                )
                 self._last_seen |= dict.fromkeys(block, self.moments)
                 found += self._noted(block, examination, epoch)
+                budget.pay(len(block), time.perf_counter() - started)
                 if progress is not None:
                     progress(oracle.num_classes - len(due), oracle.num_classes)
             self.unseen = sorted(due)

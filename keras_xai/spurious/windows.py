@@ -29,11 +29,6 @@ class Region(NamedTuple):
         inside[self.top : self.top + self.height, self.left : self.left + self.width] = True
         return ~inside if self.frame else inside
 
-    def share(self, size: tuple[int, int]) -> float:
-        """Of the image's area."""
-        window = self.height * self.width / (size[0] * size[1])
-        return 1 - window if self.frame else window
-
 
 def shapes(size: tuple[int, int]) -> list[Shape]:
     """Squares of 0.12, 0.21 and 0.32 of the shorter side, and strips for text in both directions.
@@ -54,21 +49,32 @@ def shapes(size: tuple[int, int]) -> list[Shape]:
     return sorted(found, key=lambda shape: (shape.height * shape.width, shape.height))
 
 
-def borders(size: tuple[int, int]) -> list[Region]:
-    """Strips along the four sides, and the frame that they make.
+def usual_places(size: tuple[int, int]) -> list[Region]:
+    """Where people and cameras put marks: the corners, strips along the four sides, and the frame that these make.
 
     Args:
         size: (height, width) of the image.
     """
     height, width = size
     deep = max(1, round(0.08 * min(size)))
+    side = max(2, round(0.21 * min(size)))
+    corners = [Region(top, left, side, side) for top in (0, height - side) for left in (0, width - side)]
     return [
+        *corners,
         Region(0, 0, deep, width),
         Region(height - deep, 0, deep, width),
         Region(0, 0, height, deep),
         Region(0, width - deep, height, deep),
         Region(deep, deep, height - 2 * deep, width - 2 * deep, frame=True),
     ]
+
+
+def middle(size: tuple[int, int]) -> np.ndarray:
+    """(height, width) bool: the inner 0.7 of both sides, where objects are."""
+    height, width = size
+    inside = np.zeros(size, bool)
+    inside[round(0.15 * height) : round(0.85 * height), round(0.15 * width) : round(0.85 * width)] = True
+    return inside
 
 
 def window_sums(maps: Any, shape: Shape) -> np.ndarray:
@@ -101,12 +107,11 @@ def fullest_windows(maps: Any, shape: Shape) -> list[Region]:
 def control_window(region: Region, size: tuple[int, int], generator: np.random.Generator) -> Region:
     """A random window of the same shape that overlaps the region as little as a few tries achieve.
 
-    A frame is compared to a centred window of its area.
+    Outside of a frame there is no room for another one: a small window in the middle stands in.
     """
     height, width = size
     if region.frame:
-        share = np.sqrt(region.share(size))
-        high, wide = max(1, round(share * height)), max(1, round(share * width))
+        high, wide = max(1, height // 4), max(1, width // 4)
         return Region((height - high) // 2, (width - wide) // 2, high, wide)
     tries = [
         Region(

@@ -1,0 +1,192 @@
+"""What is done to images, against slow NumPy."""
+
+import numpy as np
+import pytest
+from keras import ops
+from scipy.fft import dctn, idctn
+
+from keras_xai.samples import Samples
+from keras_xai.spurious.effects import surroundings
+from keras_xai.spurious.interventions import EDITS, GlobalEdit, paste
+from keras_xai.spurious.silhouettes import filled_with_texture, silhouettes
+
+GENERATOR = np.random.default_rng(0)
+IMAGE = GENERATOR.uniform(0.2, 0.7, (2, 16, 20, 3)).astype("float32")
+DONOR = (GENERATOR.uniform(0.3, 0.6, (2, 16, 20, 3)) * [0.6, 0.8, 1.0]).astype("float32")
+
+
+def edited(kind, image=IMAGE, donor=DONOR):
+    return ops.convert_to_numpy(EDITS[kind](ops.convert_to_tensor(image), ops.convert_to_tensor(donor)))
+
+
+def test_paste_takes_the_donor_inside_the_mask():
+    mask = GENERATOR.random((2, 16, 20, 1)) < 0.5
+    pasted = ops.convert_to_numpy(paste(IMAGE, {"donor": DONOR, "mask": mask}, {}))
+    for i, row, column in np.ndindex(2, 16, 20):
+        wanted = DONOR if mask[i, row, column, 0] else IMAGE
+        assert (pasted[i, row, column] == wanted[i, row, column]).all()
+
+
+def test_brightness_is_the_donors_and_nothing_else_changes():
+    found = edited("brightness")
+    np.testing.assert_allclose(found.mean(axis=(1, 2, 3)), DONOR.mean(axis=(1, 2, 3)), atol=1e-6)
+    np.testing.assert_allclose(found - found[:, :1, :1, :1], IMAGE - IMAGE[:, :1, :1, :1], atol=1e-6)
+
+
+@pytest.mark.parametrize(("kind", "axes"), [("contrast", (1, 2, 3)), ("colour", (1, 2))])
+def test_mean_and_standard_deviation_are_the_donors(kind, axes):
+    found = edited(kind)
+    np.testing.assert_allclose(found.mean(axis=axes), DONOR.mean(axis=axes), atol=1e-5)
+    np.testing.assert_allclose(found.std(axis=axes), DONOR.std(axis=axes), rtol=1e-3)
+
+
+def test_hue_moves_the_mean_colour_and_keeps_the_brightness_of_every_pixel():
+    found = edited("hue")
+    np.testing.assert_allclose(found.mean(axis=-1), IMAGE.mean(axis=-1), atol=1e-6)
+    tint = DONOR.mean(axis=(1, 2)) - DONOR.mean(axis=(1, 2, 3))[:, None]
+    np.testing.assert_allclose(found.mean(axis=(1, 2)) - found.mean(axis=(1, 2, 3))[:, None], tint, atol=1e-6)
+
+
+def test_saturation_is_the_donors():
+    found = edited("saturation")
+    spread = [np.ptp(image, axis=-1).mean(axis=(1, 2)) for image in (found, DONOR)]
+    np.testing.assert_allclose(spread[0], spread[1], rtol=1e-5)
+    np.testing.assert_allclose(found.mean(axis=-1), IMAGE.mean(axis=-1), atol=1e-6)
+
+
+def blurred(image):
+    kernel = np.array([1, 4, 6, 4, 1]) / 16
+    padded = np.pad(image, ((0, 0), (2, 2), (2, 2), (0, 0)), mode="reflect")
+    found = np.zeros_like(image)
+    for row, column in np.ndindex(5, 5):
+        window = padded[:, row : row + image.shape[1], column : column + image.shape[2]]
+        found += kernel[row] * kernel[column] * window
+    return found
+
+
+def fineness(image):
+    once = blurred(image)
+    return np.log(((image - once) ** 2).mean() / ((once - blurred(once)) ** 2).mean())
+
+
+@pytest.mark.parametrize("times", [1, 2, 4])
+def test_the_sharpness_of_a_blurred_donor_blurs_as_much(times):
+    donor = np.random.default_rng(5).random((1, 16, 20, 3))
+    for _ in range(times):
+        donor = blurred(donor)
+    found = edited("sharpness", IMAGE[:1], donor.astype("float32"))
+    ladder = [IMAGE[:1].astype(float)]
+    for _ in range(8):
+        ladder.append(blurred(ladder[-1]))
+    nearest = min((0, 1, 2, 4, 8), key=lambda k: abs(fineness(ladder[k]) - fineness(donor)))
+    assert nearest > 0
+    np.testing.assert_allclose(found, ladder[nearest], atol=1e-5)
+
+
+def test_grain_brings_the_noise_of_the_donor_and_edges_do_not_count():
+    smooth = np.full((1, 32, 32, 1), 0.5, "float32")
+    edged = smooth.copy()
+    edged[:, 10:20, 10:20] = 0.9
+    noisy = smooth + 0.05 * np.random.default_rng(3).standard_normal(smooth.shape).astype("float32")
+    found = edited("grain", smooth, noisy)
+    assert (found - smooth).std() == pytest.approx(0.05, rel=0.15)
+    np.testing.assert_allclose(edited("grain", smooth, edged), smooth, atol=1e-6)
+
+
+def test_a_silhouette_is_what_differs_from_the_border_or_else_the_middle():
+    x = np.zeros((3, 20, 20, 1), "float32")
+    x[0, 5:12, 6:15] = 0.5
+    x[1, 3, 3] = 1
+    found = silhouettes(Samples(x))
+    wanted = np.zeros((20, 20), bool)
+    wanted[5:12, 6:15] = True
+    assert (found[0] == wanted).all()
+    middle = np.zeros((20, 20), bool)
+    middle[3:17, 3:17] = True
+    assert (found[1] == middle).all()
+    assert (found[2] == middle).all()
+    masks = np.zeros((3, 20, 20), bool)
+    masks[:, :10] = True
+    assert (silhouettes(Samples(x, masks=masks)) == masks).all()
+
+
+def test_texture_is_a_piece_of_the_object_all_over():
+    image = np.zeros((16, 16, 1), "float32")
+    inside = np.zeros((16, 16), bool)
+    inside[4:12, 4:12] = True
+    image[inside] = 0.5
+    image[5:12:2, 4:12] = 1.0
+    filled = filled_with_texture(image, inside)
+    tile = image[4:8, 4:8]
+    assert filled.shape == image.shape
+    assert (filled[:4, :4] == tile).all()
+    assert (filled[4:8, :4] == tile[::-1]).all()
+    assert (filled[:4, 4:8] == tile[:, ::-1]).all()
+    assert set(np.unique(filled)) == {0.5, 1.0}
+
+
+def test_surroundings_are_the_mean_of_two_pixels_round_the_region():
+    image = np.random.default_rng(4).random((10, 10, 2)).astype("float32")
+    mask = np.zeros((10, 10), bool)
+    mask[4:6, 4:6] = True
+    ring = [
+        image[i, j]
+        for i, j in np.ndindex(10, 10)
+        if not mask[i, j] and min(abs(i - k) + abs(j - m) for k in (4, 5) for m in (4, 5)) <= 2
+    ]
+    filled = surroundings(image, mask)
+    np.testing.assert_allclose(filled[0, 0], np.mean(ring, axis=0), rtol=1e-5)
+    assert (filled == filled[0, 0]).all()
+    first = surroundings(np.moveaxis(image, -1, 0), mask, channels_first=True)
+    np.testing.assert_allclose(np.moveaxis(first, 0, -1), filled)
+
+
+def test_posterising_leaves_four_levels():
+    assert set(np.round(edited("posterisation") * 3, 4).ravel()) <= {0, 1, 2, 3}
+
+
+def test_compression_is_the_rounded_cosine_transform_of_blocks():
+    found = edited("compression")
+    padded = np.pad(IMAGE[0, ..., 1].astype(float) * 255 - 128, ((0, 0), (0, 4)), mode="symmetric")
+    from keras_xai.spurious.interventions import _JPEG_STEPS
+
+    for top, left in np.ndindex(2, 3):
+        block = padded[8 * top : 8 * top + 8, 8 * left : 8 * left + 8]
+        rounded = idctn(np.round(dctn(block, norm="ortho") / _JPEG_STEPS) * _JPEG_STEPS, norm="ortho")
+        padded[8 * top : 8 * top + 8, 8 * left : 8 * left + 8] = rounded
+    np.testing.assert_allclose(found[0, ..., 1], (padded[:, :20] + 128) / 255, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", EDITS)
+@pytest.mark.parametrize("low_high", [(0.0, 255.0), (-1.0, 1.0), (-2.1, 2.6)])
+def test_an_edit_means_the_same_in_every_range_and_layout(kind, low_high):
+    low, high = low_high
+    plain = GlobalEdit(kind, 0.0, 1.0)
+    other = GlobalEdit(kind, low, high, channels_first=True)
+
+    def moved(image):
+        return np.moveaxis(image * (high - low) + low, -1, 1).astype("float32")
+
+    wanted = ops.convert_to_numpy(plain(IMAGE, {"donor": DONOR}, {}))
+    found = ops.convert_to_numpy(other(moved(IMAGE), {"donor": moved(DONOR)}, {}))
+    close = np.isclose(found, moved(wanted), atol=2e-4 * (high - low))
+    # Rounding may go either way for a value half way between two levels.
+    assert close.mean() > (0.97 if kind in ("posterisation", "compression") else 0.9999)
+
+
+@pytest.mark.parametrize("kind", EDITS)
+def test_an_edit_stays_in_the_range_and_the_type_of_the_data(kind):
+    image = (IMAGE * 255).astype("uint8")
+    donor = np.full_like(image, 250)
+    found = ops.convert_to_numpy(GlobalEdit(kind, 0.0, 255.0)(image, {"donor": donor}, {}))
+    assert found.dtype == np.uint8
+    assert found.shape == image.shape
+    floats = ops.convert_to_numpy(GlobalEdit(kind, 0.2, 0.7)(IMAGE, {"donor": DONOR}, {}))
+    assert floats.min() >= 0.2 - 1e-6
+    assert floats.max() <= 0.7 + 1e-6
+
+
+@pytest.mark.parametrize("kind", EDITS)
+def test_an_image_that_is_its_own_donor_stays_what_it_is(kind):
+    if kind not in ("posterisation", "compression"):
+        np.testing.assert_allclose(edited(kind, IMAGE, IMAGE), IMAGE, atol=1e-4)
