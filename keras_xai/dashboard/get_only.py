@@ -15,7 +15,7 @@ def get_only(answer: Callable[[wrappers.Request], wrappers.Response]) -> Any:
 
     Args:
         answer: gives the response; a `Refusal` becomes a status with `{"error": sentence}`, and so does what
-            TensorBoard's data provider does not find.
+            TensorBoard's data provider refuses.
     """
 
     @wrappers.Request.application
@@ -26,8 +26,8 @@ def get_only(answer: Callable[[wrappers.Request], wrappers.Response]) -> Any:
             return answer(request)
         except Refusal as refusal:
             return _error(request, refusal.status, str(refusal))
-        except errors.NotFoundError as error:
-            return _error(request, 404, f"TensorBoard does not have it any more: {error}")
+        except errors.PublicError as error:
+            return _error(request, error.http_code, f"TensorBoard refused to answer: {error}")
 
     return application
 

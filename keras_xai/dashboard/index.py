@@ -7,12 +7,11 @@ from typing import Any
 
 from keras_xai.dashboard.cache import BoundedCache
 from keras_xai.dashboard.facts import is_epoch
-from keras_xai.dashboard.refusal import Refusal, quoted
+from keras_xai.dashboard.refusal import Refusal, quoted, some
 from keras_xai.dashboard.sessions import true_sessions
 from keras_xai.dashboard.source import VERSION, Source, place, refuse_other_versions
 
 KINDS = ("inputs", "baseline", "epoch", "activations", "alert")
-MAX_PROBLEMS = 20
 MAX_SESSIONS = 10_000  # remembered
 MAX_CONTENT = 10_000  # bytes; ours have about 150
 
@@ -45,9 +44,7 @@ class Index:
                 records.sort(key=lambda record: (record["wall_time"], record["tag"]))
                 self._correct_sessions(source, run, records)
                 runs.append({"run": run, "records": records})
-        if len(problems) > MAX_PROBLEMS:
-            problems[MAX_PROBLEMS - 1 :] = [f"{len(problems) - MAX_PROBLEMS + 1} more records cannot be shown."]
-        return {"version": VERSION, "runs": runs, "problems": problems}
+        return {"version": VERSION, "runs": runs, "problems": some(problems)}
 
     def _correct_sessions(self, source: Source, run: str, records: list[dict[str, Any]]) -> None:
         def session_of(record: dict[str, Any]) -> str:

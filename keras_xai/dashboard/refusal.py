@@ -14,6 +14,13 @@ class Refusal(Exception):
         self.status = status
 
 
+def some(problems: list[str], most: int = 20) -> list[str]:
+    """Not more problems than anybody reads; the last sentence counts the rest."""
+    if len(problems) <= most:
+        return problems
+    return [*problems[: most - 1], f"{len(problems) - most + 1} more records cannot be shown."]
+
+
 def quoted(text: object, length: int = 80) -> str:
     """A name from a log, fit for a sentence: in quotes, without control characters, not too long."""
     said = repr(text)

@@ -15,7 +15,7 @@ from keras_xai.dashboard.bundle import START, content_security_policy, import_ma
 from keras_xai.dashboard.event_files import EventFiles
 from keras_xai.dashboard.framing import frame
 from keras_xai.dashboard.index import Index
-from keras_xai.dashboard.refusal import Refusal
+from keras_xai.dashboard.refusal import Refusal, some
 from keras_xai.dashboard.series import SeriesReader
 from keras_xai.dashboard.source import Source, read_manifest
 
@@ -155,6 +155,7 @@ class _Pages:
     def pieces(self, index: dict[str, Any]) -> list[bytes]:
         """The page in pieces. What is damaged is left out of it, and out of the index, which says so."""
         blocks: dict[str, str] = {}
+        problems: list[str] = index["problems"]
         for run in index["runs"]:
             for record in list(run["records"]):
                 try:
@@ -163,7 +164,8 @@ class _Pages:
                     )
                 except Refusal as problem:
                     run["records"].remove(record)
-                    index["problems"].append(str(problem))
+                    problems.append(str(problem))
+        index["problems"] = some(problems)
         identifiers = {key: f"keras-xai-record-{number}" for number, key in enumerate(blocks)}
         records = [
             RECORD.format(identifier=identifiers[key], content=content).encode() for key, content in blocks.items()

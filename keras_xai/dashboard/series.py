@@ -6,7 +6,7 @@ from typing import Any
 
 from keras_xai.dashboard.cache import BoundedCache
 from keras_xai.dashboard.facts import OUTCOMES, Facts, Range, compact, facts, number
-from keras_xai.dashboard.refusal import Refusal, quoted
+from keras_xai.dashboard.refusal import Refusal, quoted, some
 from keras_xai.dashboard.source import Source, place
 
 MEMORY = 128 * 2**20  # bytes of facts kept, about 5,000 epochs of 64 samples and 6 methods
@@ -74,7 +74,7 @@ class SeriesReader:
             "measures": _measures(epochs, len(samples)) if measures else None,
             "ranges": compact(_ranges(epochs, len(samples))),
             "scalars": compact(_scalars(source, run, of_log, session)),
-            "problems": compact(problems),
+            "problems": compact(some(problems)),
         }
         return _object({name: text for name, text in answer.items() if text is not None})
 

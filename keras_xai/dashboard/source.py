@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from tensorboard import errors
 from tensorboard.data import provider
 
 from keras_xai.dashboard.refusal import Refusal, quoted
@@ -43,14 +44,14 @@ class Source:
             wall: which writing of it, by wall time in seconds; None for the newest.
 
         Raises:
-            Refusal: 404 there is no such record, 413 it is too large.
+            Refusal: 404 there is no such record, 413 it is too large, 422 TensorBoard cannot read it.
         """
         keys = self._keys(run, tag, wall)
         if len(keys) > MAX_BLOBS:
             raise Refusal(413, f"The {place(run, tag)} has {len(keys)} blobs; more than {MAX_BLOBS} are not shown.")
         blobs, size = [], 0
         for key in keys:
-            blobs.append(self.provider.read_blob(self.context, blob_key=key))
+            blobs.append(self._blob(run, tag, key))
             size += len(blobs[-1])
             if size > MAX_BYTES:
                 raise Refusal(413, f"The {place(run, tag)} is larger than the {MAX_BYTES >> 20} MB that are shown.")
@@ -63,8 +64,7 @@ class Source:
             Refusal: as `blobs`; 422 it is no manifest of a version that is known here.
         """
         keys = self._keys(run, tag, wall)
-        first = self.provider.read_blob(self.context, blob_key=keys[0]) if keys else b""
-        return read_manifest(first, run, tag)
+        return read_manifest(self._blob(run, tag, keys[0]) if keys else b"", run, tag)
 
     def scalars(self, run: str, prefix: str) -> dict[str, list[Any]]:
         """Tag -> points (`step`, `wall_time`, `value`) of a run's curves whose tags begin with a prefix."""
@@ -76,6 +76,15 @@ class Source:
             return {}
         wanted = provider.RunTagFilter(runs=[run], tags=tags)
         return self.provider.read_scalars(self.context, downsample=10_000, run_tag_filter=wanted, **about).get(run, {})
+
+    def _blob(self, run: str, tag: str, key: Any) -> bytes:
+        try:
+            return self.provider.read_blob(self.context, blob_key=key)
+        except errors.NotFoundError as error:
+            raise Refusal(404, f"TensorBoard does not have the {place(run, tag)} any more.") from error
+        except errors.PublicError as error:  # the fast loader stumbles over names with quotation marks
+            said = f"TensorBoard cannot read the {place(run, tag)}; --load_fast=false may help. It said: {error}"
+            raise Refusal(422, said[:500]) from error
 
     def _keys(self, run: str, tag: str, wall: float | None) -> list[str]:
         found = self.provider.read_blob_sequences(

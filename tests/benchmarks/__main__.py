@@ -22,10 +22,7 @@ import keras_xai as kx
 from keras_xai.engine import batch_size, engine_for
 from keras_xai.explainers.explainer import explain
 from tests.benchmarks.floors import compiled_forward, interleaved, small_cnn
-
-
-def row(what: str, value: str, goal: str) -> None:
-    print(f"{what:<66} {value:>10}   {goal}", flush=True)
+from tests.benchmarks.rows import row
 
 
 def images(count: int, size: int) -> np.ndarray:

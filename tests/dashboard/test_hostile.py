@@ -5,11 +5,14 @@ import json
 import random
 
 import pytest
+from tensorboard import errors
 
 from keras_xai.dashboard import source as source_module
 from keras_xai.dashboard.event_files import EventFiles
 from keras_xai.dashboard.facts import compact, facts
+from keras_xai.dashboard.index import Index
 from keras_xai.dashboard.refusal import Refusal
+from keras_xai.dashboard.series import SeriesReader
 from keras_xai.dashboard.source import Source, read_manifest
 from tests.dashboard.hostile import RUN, epoch_manifest, epoch_record, write_records
 
@@ -138,3 +141,31 @@ def test_too_much_is_refused(tmp_path, monkeypatch):
     with pytest.raises(Refusal, match="has 2 blobs; more than 1 are not shown") as refused:
         source.blobs(RUN, tag)
     assert refused.value.status == 413
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (errors.NotFoundError("gone"), 404, "TensorBoard does not have the record 'keras_xai/log/epoch/000000' in run"),
+        (errors.InvalidArgumentError("bad key"), 422, "cannot read the record .*--load_fast=false may help. .*bad key"),
+    ],
+)
+def test_what_tensorboard_cannot_read_costs_one_record(tmp_path, error, status, said):
+    """Its fast loader finds no record whose tag has a quotation mark in it."""
+    write_records(tmp_path, *[epoch_record(epoch_manifest(epoch), epoch=epoch) for epoch in range(3)])
+
+    class Stumbling(EventFiles):
+        def read_blob(self, ctx=None, *, blob_key):
+            if blob_key[1].endswith("000000"):
+                raise error
+            return super().read_blob(ctx, blob_key=blob_key)
+
+    source, tag = Source(Stumbling(tmp_path)), "keras_xai/log/epoch/000000"
+    with pytest.raises(Refusal, match=said) as refused:
+        source.blobs(RUN, tag)
+    assert refused.value.status == status
+    index = Index().read(source)
+    assert [record["epoch"] for record in index["runs"][0]["records"]] == [0, 1, 2]
+    series = json.loads(SeriesReader().read(source, index, RUN, "log", "a"))
+    assert series["epochs"] == [1, 2]
+    assert len(series["problems"]) >= 1
