@@ -203,6 +203,43 @@ class Mean(Score):
         return pick(ops.sum(outputs * weights[None, :, :, None], axis=(1, 2)), targets)
 
 
+@dataclass(frozen=True, eq=False)
+class Similarity(Score):
+    """The cosine of the angle between an embedding and a reference: why does this image look like that one?
+
+    Args:
+        reference: (values,) the embedding of another image, as the model puts it out.
+    """
+
+    reference: Any = None
+
+    name = "similarity"
+    needs_target = False
+
+    def __post_init__(self):
+        reference = None if self.reference is None else np.asarray(self.reference, np.float32)
+        if reference is None or reference.ndim != 1 or not np.isfinite(reference).all() or not reference.any():
+            raise ValueError(
+                "Similarity(reference=...) takes one embedding, a finite (values,) array that is not all zero; it is "
+                f"{'None' if reference is None else f'an array of shape {reference.shape}'}."
+            )
+        object.__setattr__(self, "reference", reference / np.linalg.norm(reference))
+
+    def evaluate(self, outputs: Outputs, targets: Any) -> Any:
+        return self(outputs.predictions, targets)
+
+    def __call__(self, outputs: Any, targets: Any) -> Any:
+        from keras import ops
+
+        outputs = _class_matrix(outputs, self)
+        if outputs.shape[-1] != len(self.reference):
+            raise ValueError(
+                f"Similarity(reference of {len(self.reference)} values): the embedding has {outputs.shape[-1]}."
+            )
+        length = ops.sqrt(ops.maximum(ops.sum(ops.square(outputs), axis=-1), np.finfo(np.float32).tiny))
+        return ops.sum(outputs * self.reference, axis=-1) / length
+
+
 def _class_matrix(outputs: Any, score: Score) -> Any:
     if len(outputs.shape) != 2:
         raise ValueError(

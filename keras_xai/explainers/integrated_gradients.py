@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_xai.explainers.checks import check_choice, check_count, is_number
 from keras_xai.explainers.explainer import Explainer, Paper, Result
-from keras_xai.explainers.lime import fill
+from keras_xai.explainers.fills import filled
 from keras_xai.explainers.smooth_grad import gradient_alone
 from keras_xai.queries import Queries, gradient_at_input
 from keras_xai.samples import Samples
@@ -114,10 +114,7 @@ def baselines(samples: Samples, how: Any) -> np.ndarray:
         if np.shape(how) != image.shape[1:]:
             raise ValueError(f"baseline has shape {np.shape(how)}; the model eats images of shape {image.shape[1:]}.")
         return np.broadcast_to(np.asarray(how, np.float32), image.shape).copy()
-    last = np.moveaxis(image, 1, -1) if samples.channels_first else image
-    whole = np.zeros(last.shape[:3], np.int32)
-    filled = fill(last, whole, 0.0 if isinstance(how, str) and how == "zero" else how)
-    return np.moveaxis(filled, -1, 1) if samples.channels_first else filled
+    return filled(samples, 0.0 if isinstance(how, str) and how == "zero" else how)
 
 
 def between(image: Any, alpha: Any, tables: Any) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_xai.explainers.checks import check_fill, is_number
 from keras_xai.explainers.explainer import Explainer, Paper, Result
+from keras_xai.explainers.fills import fill
 from keras_xai.explainers.seeds import generator_for
 from keras_xai.explainers.superpixels import superpixels
 from keras_xai.queries import Queries
@@ -89,21 +90,15 @@ class LIME(Explainer):
 
     def prepare(self, samples: Samples) -> Plan:
         segments = superpixels(samples.images, self.segments)
-        image = np.moveaxis(samples.image, 1, -1) if samples.channels_first else samples.image
-        hidden = fill(image, segments, self.fill)
         masks, operators, weights = [], [], []
+        image = np.moveaxis(samples.image, 1, -1) if samples.channels_first else samples.image
         for picture, labels in zip(image, segments, strict=True):
             shown = self._masks(int(labels.max()) + 1, generator_for(self.seed, picture))
             masks.append(shown)
             weights.append(kernel(shown, self.kernel_width))
             operators.append(ridge_operator(shown, weights[-1], self.ridge))
-        width = max(mask.shape[1] for mask in masks)
-        padded = np.stack([np.pad(mask, ((0, 0), (0, width - mask.shape[1]))) for mask in masks])
-        if samples.channels_first:
-            tables = {"segments": segments[:, None], "fill": np.moveaxis(hidden, -1, 1)}
-        else:
-            tables = {"segments": segments[..., None], "fill": hidden}
-        return Plan(segments, masks, operators, weights, Queries(perturb=hide, rows=padded, tables=tables))
+        queries = hidden_segments(samples, segments, masks, self.fill)
+        return Plan(segments, masks, operators, weights, queries)
 
     def explain(self, samples, plan):
         seen = yield plan.queries
@@ -189,30 +184,21 @@ def fit(masks: np.ndarray, operator: np.ndarray, weights: np.ndarray, scores: np
     return coefficients, intercept, np.nan if constant else 1 - residual / total
 
 
-def fill(image: np.ndarray, segments: np.ndarray, how: str | float) -> np.ndarray:
-    """What hidden pixels show.
+def hidden_segments(samples: Samples, segments: np.ndarray, masks: list[np.ndarray], how: str | float) -> Queries:
+    """The images with hidden segments, one for each mask.
 
     Args:
-        image: (n, height, width, channels), as the model eats it. segments: (n, height, width) int. how: see `LIME`.
-
-    Returns:
-        The same shape and dtype as `image`.
+        segments: (n, height, width) int. masks: for each sample (r, k_i) bool, True for what is shown. how: see `fill`.
     """
-    if not isinstance(how, str):
-        return np.full_like(image, how)
-    if how == "blur":
-        from skimage.filters import gaussian
-
-        sigma = min(image.shape[1:3]) / 8
-        blurred = [gaussian(one.astype(np.float32), sigma, channel_axis=-1, preserve_range=True) for one in image]
-        return np.stack(blurred).astype(image.dtype)
-    filled = np.empty_like(image)
-    for one, labels, target in zip(image, segments, filled, strict=True):
-        sizes = np.bincount(labels.ravel())
-        for channel in range(image.shape[-1]):
-            means = np.bincount(labels.ravel(), one[..., channel].ravel()) / sizes
-            target[..., channel] = means[labels]
-    return filled
+    image = np.moveaxis(samples.image, 1, -1) if samples.channels_first else samples.image
+    hidden = fill(image, segments, how)
+    width = max(mask.shape[1] for mask in masks)
+    padded = np.stack([np.pad(mask, ((0, 0), (0, width - mask.shape[1]))) for mask in masks])
+    if samples.channels_first:
+        tables = {"segments": segments[:, None], "fill": np.moveaxis(hidden, -1, 1)}
+    else:
+        tables = {"segments": segments[..., None], "fill": hidden}
+    return Queries(perturb=hide, rows=padded, tables=tables)
 
 
 def hide(image: Any, row: Any, tables: Any) -> Any:

@@ -288,7 +288,8 @@ def test_several_layers_are_averaged_and_kept():
 def test_asking_several_costs_one_forward_and_one_gradient():
     network = Network("functional")
     outcomes = explained(network, [method() for method in FAMILY[:5]])
-    assert engine_for(network.model).num_traces == 1
+    assert len(engine_for(network.model)._forwards) == 1
+    assert engine_for(network.model).num_traces == (keras.config.backend() != "torch")  # torch runs eagerly
     for method, outcome in zip(FAMILY, outcomes, strict=False):
         close(outcome.raw, method()(network.model, network.samples).raw)
 

@@ -8,6 +8,9 @@ SETTINGS = {
     "var_grad": {"num_samples": 4},
     "integrated_gradients": {"steps": 4},
     "expected_gradients": {"num_samples": 4},
+    "occlusion": {"patch": 4},
+    "rise": {"num_samples": 32},
+    "kernel_shap": {"num_samples": 32},
 }
 # These look at attention layers; all others explain any network.
 OF_TRANSFORMERS = ["attention_rollout"]
