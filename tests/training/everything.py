@@ -23,6 +23,6 @@ def all_callbacks(samples, log_dir):
     return [
         ExplanationCallback(samples, all_explainers(), log_dir=log_dir, log_keys=["xai/drift/grad_cam"]),
         GradCAMCallback(samples, log_dir=log_dir),
-        LIMECallback(samples, **_SMALLER, log_dir=log_dir),
+        LIMECallback(samples, num_samples=12, segments="grid", log_dir=log_dir),
         ActivationsCallback(samples, log_dir=log_dir),
     ]
