@@ -237,7 +237,7 @@ class Similarity(Score):
                 f"Similarity(reference of {len(self.reference)} values): the embedding has {outputs.shape[-1]}."
             )
         length = ops.sqrt(ops.maximum(ops.sum(ops.square(outputs), axis=-1), np.finfo(np.float32).tiny))
-        return ops.sum(outputs * self.reference, axis=-1) / length
+        return ops.sum(ops.multiply(outputs, self.reference), axis=-1) / length
 
 
 def _class_matrix(outputs: Any, score: Score) -> Any:

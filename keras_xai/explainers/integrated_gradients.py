@@ -18,8 +18,8 @@ class IntegratedGradients(Explainer):
     """How much each pixel accounts for of the difference between the score of the image and that of a baseline.
 
     The gradient is averaged along the straight line between both. The map sums to that difference (completeness), which
-    `details` check: a large gap asks for more steps. What equals the baseline gets nothing, so look at two baselines
-    before you say that a black region does not matter.
+    `details` check: a large gap asks for more steps; deep ReLU networks on photographs need 200 or so. What equals the
+    baseline gets nothing, so look at two baselines before you say that a black region does not matter.
 
     Args:
         steps: points on the line; two more passes measure both ends.

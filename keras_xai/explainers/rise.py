@@ -120,19 +120,15 @@ def stretch(shifts: Any, cells: int, pixels: int) -> Any:
     Returns:
         (b, pixels, cells), NumPy for NumPy; every row sums to 1.
     """
-    if isinstance(shifts, np.ndarray):
-        clip: Any = np.clip
-        absolute: Any = np.abs
-        maximum: Any = np.maximum
-    else:
-        from keras import ops
+    import keras
 
-        clip, absolute, maximum = ops.clip, ops.abs, ops.maximum
+    library: Any = np if isinstance(shifts, np.ndarray) else keras.ops
     # The cells are stretched over one more cell than fits: pixels · (cells + 1) / cells.
-    place = (np.arange(pixels, dtype=np.float32) + 0.5) / pixels * cells + shifts[:, None]
-    place = place * (cells / (cells + 1)) - 0.5
-    place = clip(place, 0, cells - 1)
-    return maximum(1 - absolute(place[..., None] - np.arange(cells, dtype=np.float32)), 0)
+    begin = (np.arange(pixels, dtype=np.float32)[None] + 0.5) / pixels * cells
+    place = library.add(begin, shifts[:, None]) * (cells / (cells + 1)) - 0.5
+    place = library.clip(place, 0, cells - 1)
+    distance = library.abs(library.subtract(place[..., None], np.arange(cells, dtype=np.float32)))
+    return library.maximum(1 - distance, 0)
 
 
 @dataclass(frozen=True)
