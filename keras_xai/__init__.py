@@ -11,6 +11,7 @@ __version__ = "0.1.0.dev0"
 _PLACES = {
     "Samples": "keras_xai.samples",
     "Explanation": "keras_xai.explanation",
+    "ExplainedModel": "keras_xai.model",
     "Explainer": "keras_xai.explainers.explainer",
     "GradCAM": "keras_xai.explainers.grad_cam",
     "HiResCAM": "keras_xai.explainers.hires_cam",

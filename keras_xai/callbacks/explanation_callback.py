@@ -14,11 +14,8 @@ import numpy as np
 
 from keras_xai import backend
 from keras_xai.callbacks.notebook import NotebookDisplay, in_notebook
-from keras_xai.explainers.activations import Activations
-from keras_xai.explainers.discovery import explainers as known_explainers
+from keras_xai.explainers.discovery import chosen
 from keras_xai.explainers.explainer import Explainer, explain
-from keras_xai.explainers.grad_cam import GradCAM
-from keras_xai.explainers.lime import LIME
 from keras_xai.explanation import Explanation
 from keras_xai.log import ExplanationLog
 from keras_xai.metrics.metric import Metric
@@ -80,7 +77,7 @@ class ExplanationCallback(keras.callbacks.Callback):
     ):
         super().__init__()
         self.samples = samples if isinstance(samples, Samples) else Samples(samples)
-        self.explainers = _explainers(explainers)
+        self.explainers = chosen(explainers)
         if not isinstance(log_dir, (str, os.PathLike)):
             raise TypeError(f"log_dir must be a path; it is {log_dir!r}.")
         if "://" in os.fspath(log_dir):
@@ -277,34 +274,6 @@ class ExplanationCallback(keras.callbacks.Callback):
         if self._log is not None:
             self._log.text("xai/errors", epoch, f"**{what}** at epoch {epoch}. {then}.\n\n    {reason}")
         warnings.warn(f"keras_xai: {what} at epoch {epoch}. {then}. {reason}", stacklevel=2)
-
-
-def _explainers(given: Sequence[Explainer | str] | None) -> dict[str, Explainer]:
-    """Explainers by method; a second of one method gets "-2"."""
-    if given is None:
-        given = [GradCAM(), LIME(fill="blur"), Activations()]
-    if isinstance(given, (Explainer, str)):
-        given = [given]
-    if not isinstance(given, Sequence):
-        raise TypeError(f"explainers must be a list of keras_xai explainers or their names; it is {given!r}.")
-    found: dict[str, Explainer] = {}
-    for one in given:
-        if isinstance(one, str):
-            known = known_explainers()
-            if one not in known:
-                raise ValueError(f"There is no explainer {one!r}; there are {list(known)}.")
-            one = known[one]()
-        if not isinstance(one, Explainer):
-            hint = f" Write {one.__name__}(), with brackets." if isinstance(one, type) else ""
-            raise TypeError(f"explainers must be keras_xai explainers or their names; one is {one!r}.{hint}")
-        name, number = one.name, 1
-        while name in found:
-            number += 1
-            name = f"{one.name}-{number}"
-        found[name] = one
-    if not found:
-        raise ValueError("explainers is empty; name at least one, or leave it out for Grad-CAM, LIME and activations.")
-    return found
 
 
 def _metrics(given: Sequence[Callable]) -> tuple[Callable, ...]:
