@@ -37,16 +37,13 @@ def engine_for(model: Any) -> Engine:
     """
     import keras
 
-    from keras_xai.model import ExplainedModel
-
     if not isinstance(model, keras.Model):
         kind = type(model)
         raise TypeError(
             f"model must be a Keras 3 model (keras.Model, backend {backend.name()!r}); it is {kind.__module__}."
             f"{kind.__qualname__}. Build or load the model with Keras 3."
         )
-    if isinstance(model, ExplainedModel):
-        model = model.model
+    model = getattr(model, "_plain_model", model)  # of an ExplainedModel
     if model not in _ENGINES:
         _ENGINES[model] = Engine(model)
     return _ENGINES[model]

@@ -19,7 +19,7 @@ from keras_xai.samples import Samples
 # What is the wrapper's own; everything else that is read, called or set is the plain model's.
 _OWN = frozenset(
     ["model", "samples", "explainers", "log_dir", "fit", "explain", "export_with_explanations"]
-    + ["_samples_are_given", "_explainer"]
+    + ["_plain_model", "_samples_are_given", "_explainer"]
 )
 
 
@@ -150,6 +150,10 @@ class ExplainedModel(keras.Model):
     def _explainer(self, method: Any) -> Explainer:
         own = chosen(self.explainers)
         return own[method] if isinstance(method, str) and method in own else next(iter(chosen([method]).values()))
+
+    @property
+    def _plain_model(self) -> Any:
+        return self.model
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         return self.model(*arguments, **keywords)
