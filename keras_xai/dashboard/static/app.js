@@ -25,6 +25,7 @@ const VIEWS = [
   ["activations", "Activations", createActivations],
 ];
 
+const EAGER = 2000; // milliseconds between looks at a log that has nothing yet
 const NARROW = 1000; // pixels, below which the settings wait to be asked for
 
 export class App {
@@ -68,6 +69,9 @@ export class App {
     }
     this.loaded = true;
     this.schedule();
+    // TensorBoard is opened while it still reads the log, or before the first epoch has ended.
+    clearTimeout(this.eager);
+    if (!this.all.length && this.source.live) this.eager = setTimeout(() => this.reload(), EAGER);
   }
 
   /** Draws once before the next frame, however much has changed. */
