@@ -148,7 +148,7 @@ class Engine:
         answers: dict[int, Answers] = {}
 
         def view(table: Queries, observed: dict, result: dict) -> Answers:
-            places = [place for one in table.observe for place in _places(one, topology, head)]
+            places = [place for one in table.observe for place in places_of(one, topology, head)]
             at_input = [observed[place] for place in places if place[0] == INPUT]
             at_layers = {place[0].path: observed[place] for place in places if place[0] != INPUT}
             calls = {place[0].path: place[0] for place in places if place[0] != INPUT}
@@ -202,7 +202,7 @@ class Engine:
         """One table through one compiled function in batches of `size`: (observed by place, answers per query)."""
         from keras import ops
 
-        places = tuple(dict.fromkeys(place for one in table.observe for place in _places(one, topology, head)))
+        places = tuple(dict.fromkeys(place for one in table.observe for place in places_of(one, topology, head)))
         forward = self._forward(samples, table, score, head, topology, places)
         n, rows = len(samples), table.num_rows(len(samples))
         # On the device once, not once per batch.
@@ -315,7 +315,7 @@ def _arguments(
     return arguments
 
 
-def _places(observation: Observation, topology: Topology, head: Head) -> list[tuple]:
+def places_of(observation: Observation, topology: Topology, head: Head) -> list[tuple]:
     """(call, attention or INPUT, with gradient, reduce) for everything an observation means."""
     if observation.place == INPUT:
         return [(INPUT, observation.gradient, observation.reduce)]

@@ -81,6 +81,15 @@ class Forward:
                 return result
             self._scales = self._scales[1:]
 
+    def inside(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """As calling it, but as a part of the caller's graph, on unperturbed images."""
+        result = self._run({**arguments, "scale": self._scales[0]})
+        for scale in self._scales[1:]:
+            smaller, overflowed = self._run({**arguments, "scale": scale}), result["overflowed"]
+            result = _map(functools.partial(_replaced, overflowed), result, smaller)
+        del result["overflowed"]
+        return result
+
     def _run(self, arguments: dict[str, Any]) -> dict[str, Any]:
         import keras
         from keras import ops
@@ -295,6 +304,12 @@ def _column(vector: Any, like: Any) -> Any:
     from keras import ops
 
     return ops.reshape(vector, (-1,) + (1,) * (len(like.shape) - 1))
+
+
+def _replaced(where: Any, value: Any, other: Any) -> Any:
+    from keras import ops
+
+    return ops.where(ops.reshape(where, (-1,) + (1,) * (len(value.shape) - 1)), other, value)
 
 
 def _reduced(reduce: Callable | None, values: Any, gradients: Any) -> Any:

@@ -130,18 +130,22 @@ class ExplainedModel(keras.Model):
     def export_with_explanations(self, path: str | os.PathLike, method: str | Explainer = "grad_cam") -> None:
         """Write a TensorFlow SavedModel that explains its predictions; it needs neither keras nor keras_xai to run.
 
-        Its signature `serve` predicts. Its signature `explain` takes the same inputs, under the names that `serve` has for
-        them, and `targets`, (n,) int32: the class to explain, or −1 for the prediction. Called as `loaded.explain(x)` or
-        `loaded.explain(x, targets)`, they may be left out. It returns `predictions`, `targets` (what was explained), and
-        `maps`, (n, height, width) float32 at the size of the image, un-normalised: what the method gives in Python.
+        Its signatures take the model's inputs. `serve` predicts. `explain` returns, in one call, `predictions`, `targets`
+        (what was explained: the prediction) and `maps`, (n, height, width) float32 at the size of the image, un-normalised:
+        what the method gives in Python. `explain_targets` does so for `targets`, (n,) int32, of which −1 means the
+        prediction.
 
         Args:
             path: the directory to write.
             method: as in `explain`; one that answers from a single pass, such as "grad_cam" and "hires_cam".
 
         Raises:
-            ValueError: the method cannot be exported, the model's input shape is not known, or the backend is not
+            ValueError: the method cannot be exported, the sizes of the model's inputs are not known, or the backend is not
                 tensorflow.
+
+        Example:
+            >>> model.export_with_explanations("exported")
+            >>> tf.saved_model.load("exported").signatures["explain"](images)["maps"]
         """
         from keras_xai.export import export
 

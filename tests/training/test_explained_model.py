@@ -14,6 +14,7 @@ from keras import layers, ops
 
 import keras_xai as kx
 from keras_xai.engine import engine_for
+from tests.requirements import require_backend
 from tests.training.fit_state import differences, fit_state, set_random_states
 from tests.training.networks import CLASSES, SIZE, compiled, data, small
 
@@ -296,3 +297,9 @@ class TestExplain:
             kx.ExplainedModel(model.model, explainers=["cam"])
         with pytest.raises(TypeError, match=r"use keras_xai.Samples.from_data\(data\)"):
             kx.ExplainedModel(model.model, samples=iter([HELD_OUT]))
+
+
+def test_exporting_is_for_tensorflow(tmp_path):
+    require_backend("jax", "torch")
+    with pytest.raises(ValueError, match="on the tensorflow backend only; this is .*KERAS_BACKEND=tensorflow"):
+        kx.ExplainedModel(small()).export_with_explanations(tmp_path)
