@@ -7,10 +7,10 @@ import sys
 from collections.abc import Sequence
 
 from keras_xai import __version__
-from keras_xai.commands import demo, explain, report
+from keras_xai.commands import audit, demo, explain, report
 from keras_xai.commands.parsing import Formatter
 
-COMMANDS = (demo, explain, report)
+COMMANDS = (demo, explain, audit, report)
 
 DESCRIPTION = """\
 See what a Keras model looks at while it learns: explanations of held-out

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from keras_xai.commands.parsing import command
+from keras_xai.commands.parsing import add_model_arguments, command
 from keras_xai.commands.starting_keras import start_keras
 
 DESCRIPTION = """\
@@ -29,12 +29,6 @@ examples:
       --preprocess keras.applications.resnet50:preprocess_input
 """
 
-PREPROCESS = """\
-from pixels (0 to 255, RGB) to what the model eats: none, unit (0 to 1),
-symmetric (-1 to 1), torch or caffe (the ImageNet statistics of
-keras.applications), or a function, module:name. Default: none for a model
-that begins with a layer that rescales, else unit; the output says which"""
-
 
 def add(commands: Any) -> None:
     """Adds the command."""
@@ -51,11 +45,7 @@ def add(commands: Any) -> None:
         metavar="CLASS",
         help="a number, or a name of --class-names (default: predicted)",
     )
-    parser.add_argument("--class-names", metavar="FILE", help="the names of the classes, one per line")
-    parser.add_argument("--preprocess", metavar="HOW", help=PREPROCESS)
-    parser.add_argument("--image-size", type=_size, metavar="HxW", help="for a model that takes images of any size")
-    parser.add_argument("--import", dest="modules", action="append", default=[], metavar="MODULE",
-                        help="import this first: it registers the model's own layers")  # fmt: skip
+    add_model_arguments(parser)
     parser.add_argument("--out", default="explanations", metavar="DIR", help="where to write (default: explanations)")
     parser.add_argument("--quiet", action="store_true", help="no progress, no table")
 
@@ -172,13 +162,6 @@ def _table(explanation: Any) -> str:
 def _looked_at(explanation: Any) -> str:
     layer = explanation.details.get("layer")
     return f" (layer {layer})" if layer else ""
-
-
-def _size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d+)x(\d+)", text)
-    if not match or "0" in match.groups():
-        raise argparse.ArgumentTypeError(f"expected HEIGHTxWIDTH such as 224x224, got {text!r}")
-    return int(match[1]), int(match[2])
 
 
 def _print(text: str) -> None:

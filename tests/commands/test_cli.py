@@ -54,7 +54,7 @@ def test_help_loads_nothing_heavy():
     assert output.stdout.splitlines()[-1] == "set()"
 
 
-@pytest.mark.parametrize("arguments", [["--help"], *([command, "--help"] for command in ("demo", "explain"))])
+@pytest.mark.parametrize("arguments", [["--help"], *([command, "--help"] for command in ("demo", "explain", "audit"))])
 def test_help_fits_into_80_columns_and_a_plain_terminal(arguments, capsys):
     with pytest.raises(SystemExit) as end:
         main(arguments)
