@@ -9,12 +9,13 @@ from keras_xai.commands.parsing import at_least, command
 from keras_xai.commands.starting_keras import check_backend
 
 DESCRIPTION = """\
-Watch a network fall for a shortcut, and its explanations give it away.
+Watch a network fall for a shortcut, and get caught.
 
 Trains a small network on digits pasted on photographs, where nearly every 7
 carries a yellow sticker. At the end of each epoch it computes Grad-CAM, LIME
-and the feature maps of held-out pictures. At the end you read, in plain words,
-what the network learned.
+and the feature maps of held-out pictures, and a monitor verifies on them what
+the network relies on. At the end you read, in plain words, what it learned,
+and the alert.
 
 It needs about a minute, no graphics card and no network: the pictures come
 with scikit-learn and scikit-image.
@@ -25,7 +26,7 @@ it writes into the log directory:
   report.html        all explanations, to be opened in a browser
   filmstrip.png      Grad-CAM of every held-out picture, from epoch to epoch
   filmstrip-*.png    the same for the other methods
-  and what TensorBoard shows: explanations, accuracy and loss
+  and what TensorBoard shows: explanations, alerts, accuracy and loss
 
 examples:
   keras-xai demo

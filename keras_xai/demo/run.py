@@ -21,6 +21,7 @@ from keras_xai.demo.findings import CELL, Findings, as_inputs, measure, sentence
 from keras_xai.demo.network import build_model
 from keras_xai.demo.places import check_port, log_directory
 from keras_xai.demo.progress import progress
+from keras_xai.demo.watching import alarm, watch
 
 NUM_PAIRS = 2
 EPOCHS = 6
@@ -35,6 +36,7 @@ class Outcome:
         report: path of a page with all explanations, for a browser.
         pictures: paths of the filmstrips, the Grad-CAM one first.
         findings: what was measured.
+        alerts: what the monitor said, notices included.
         model: the trained network.
         data: what it was trained on.
     """
@@ -43,6 +45,7 @@ class Outcome:
     report: Path
     pictures: list[Path]
     findings: Findings
+    alerts: list[Any]
     model: Any
     data: Data
 
@@ -93,17 +96,18 @@ def run(
     lime = kx.LIME(fill="blur")
     explainers = [kx.GradCAM(), lime, kx.Activations()]
     explanations = kx.callbacks.ExplanationCallback(_samples(data), explainers, str(log_dir), on_error="raise")
-    _fit(model, data, explanations, log_dir, epochs, say)
+    monitor = watch(data, log_dir, seed, say)
+    _fit(model, data, explanations, monitor, log_dir, epochs, say)
 
     methods = {"Grad-CAM": _maps(model, explainers[0]), "LIME": _maps(model, lime)}
     findings = measure(model, data.validation, methods)
     pictures = _save_filmstrips(explanations.filmstrips, log_dir)
     report = write_report(log_dir, log_dir / "report.html", title="What the network of the demo looks at").path
     say(f"\nDone in {time.perf_counter() - started:.0f} seconds.")
-    _conclude(sentences(findings), report, pictures, log_dir)
+    _conclude(sentences(findings), alarm(monitor.alerts), report, pictures, log_dir)
     if serve:
         _serve(log_dir, port)
-    return Outcome(log_dir, report, pictures, findings, model, data)
+    return Outcome(log_dir, report, pictures, findings, monitor.alerts, model, data)
 
 
 def _samples(data: Data) -> Any:
@@ -129,14 +133,14 @@ def _samples(data: Data) -> Any:
     )
 
 
-def _fit(model: Any, data: Data, explanations: Any, log_dir: Path, epochs: int, say: Any) -> None:
+def _fit(model: Any, data: Data, explanations: Any, monitor: Any, log_dir: Path, epochs: int, say: Any) -> None:
     import keras
 
     def evidence() -> float:
         maps = explanations.explanations["grad_cam"].maps[: 2 * NUM_PAIRS : 2]
         return share_inside(maps, sticker_corner(CELL))
 
-    callbacks = [explanations, progress(model, data.validation, evidence, say)]
+    callbacks = [explanations, progress(model, data.validation, evidence, say), monitor]
     if keras.config.backend() == "tensorflow":  # Keras's own callback needs TensorFlow
         callbacks.append(keras.callbacks.TensorBoard(str(log_dir), write_graph=False))
     model.fit(
@@ -189,7 +193,8 @@ def _introduction() -> str:
     return _paragraph(
         f"A small network learns to read digits pasted on photographs. Nearly every {SHORTCUT_CLASS} carries a yellow "
         "sticker in the bottom right corner: a shortcut, planted on purpose. At the end of each epoch the network is "
-        "asked what it looks at."
+        "asked what it looks at, and a monitor swaps regions and colours between pictures until it knows what the network "
+        "relies on."
     )
 
 
@@ -200,9 +205,11 @@ def _describe(say: Any, data: Data, model: Any, backend: str, seconds: float) ->
     )
 
 
-def _conclude(paragraphs: list[str], report: Path, pictures: list[Path], log_dir: Path) -> None:
+def _conclude(paragraphs: list[str], alarms: list[str], report: Path, pictures: list[Path], log_dir: Path) -> None:
     _print("\nWhat the network learned\n")
     _print("\n\n".join(_paragraph(text) for text in paragraphs))
+    _print("\nWhat the monitor verified\n")
+    _print("\n\n".join(_paragraph(text) for text in alarms))
     _print("\nWhere to look\n")
     _print("  All explanations from epoch to epoch, in a browser:")
     _print(f"    {report}")

@@ -26,8 +26,8 @@ class RightReasons(keras.Model):
         model: a keras.Model that puts out one probability per class, or one sigmoid unit; logits with `from_logits`.
         ignore: where nothing may matter: a region (top, left, height, width) in pixels as in `alert.region`, a mask
             (height, width) bool, or a function `(images) -> (n, height, width)` in `keras.ops` for a part that differs.
-        strength: ≥ 0, the weight of the penalty. Large enough is when accuracy without the cue rises; if the accuracy
-            as a whole falls, it was too large.
+        strength: ≥ 0, the weight of the penalty. Best is to train anew with it; weights that rely on the part already
+            need a small one at first (0.01), or the penalty outweighs everything they learned.
         from_logits: whether the model puts out logits.
         image_input: which of several inputs is the image (key or position).
 
@@ -35,7 +35,7 @@ class RightReasons(keras.Model):
         TypeError, ValueError: an argument is not as stated here.
 
     Example:
-        >>> careful = RightReasons(model, ignore=alert.region, strength=10.0)
+        >>> careful = RightReasons(model, ignore=alert.region)
         >>> careful.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
         >>> careful.fit(x, y, epochs=3)
         >>> model.save("careful.keras")
@@ -45,7 +45,7 @@ class RightReasons(keras.Model):
         self,
         model: keras.Model,
         ignore: Any,
-        strength: float = 10.0,
+        strength: float = 1.0,
         from_logits: bool = False,
         image_input: str | int | None = None,
         name: str | None = None,

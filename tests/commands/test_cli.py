@@ -185,16 +185,16 @@ def test_without_a_readable_keras_json_the_default_counts(content, keras_home, m
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
-    """One epoch of the demo, run as a user runs it."""
+    """Two epochs of the demo, run as a user runs it."""
     directory = tmp_path_factory.mktemp("demo")
-    return directory, run("demo", "--log-dir", "here", "--epochs", "1", cwd=directory)
+    return directory, run("demo", "--log-dir", "here", "--epochs", "2", cwd=directory)
 
 
 def test_the_demo_shows_the_shortcut(demo):
     _, finished = demo
     assert finished.returncode == 0, finished.stderr
     epoch, _, held_out, with_sticker, without, corner = re.search(
-        r"^ +(0)" + r" +([\d.]+)%" * 5 + "$", finished.stdout, re.MULTILINE
+        r"^ +(1)" + r" +([\d.]+)%" * 5 + "$", finished.stdout, re.MULTILINE
     ).groups()
     assert float(held_out) > 40
     assert float(with_sticker) > 80
@@ -203,6 +203,24 @@ def test_the_demo_shows_the_shortcut(demo):
     text = " ".join(finished.stdout.split())
     assert f"{with_sticker}% of the 7s are recognised; without it, in the very same pictures, {without}%." in text
     assert "gave the shortcut away" in text
+
+
+def test_the_demo_ends_with_a_verified_alert(demo):
+    directory, finished = demo
+    from keras_xai.log import read_log
+
+    text = " ".join(finished.stdout.split())
+    assert "Alert after epoch 1. The model recognises '7' by a spurious feature" in text
+    assert "at the bottom right" in text
+    (alert,) = [
+        record
+        for record in read_log(directory / "here")
+        if record["kind"] == "alert" and (record["class_index"], record["severity"]) == (7, "alert")
+    ]
+    assert alert["epoch"] == 1
+    top, left, height, width = alert["region"]
+    assert top + height > 26  # the sticker is the last 6 pixels in both directions
+    assert left + width > 26
 
 
 def test_the_demo_is_readable_in_any_terminal(demo):
