@@ -36,7 +36,14 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="run also what is in the results already")
     parser.add_argument("--report", action="store_true", help="print the tables")
     parser.add_argument("--misses", action="store_true", help="print every miss and every false alarm")
+    parser.add_argument("--plot", type=Path, metavar="PNG", help="draw all runs")
+    parser.add_argument(
+        "--baselines", action="store_true", help="print what other proposers find in --first and --count"
+    )
     arguments = parser.parse_args()
+    if arguments.baselines:
+        _compare(arguments)
+        return
     _run(arguments)
     records = _records(arguments.results)
     from tests.benchmarks.shortcuts import report
@@ -45,6 +52,10 @@ def main() -> None:
         print("\n".join(report.tables(records)))
     if arguments.misses:
         print("\n".join(report.misses(records)))
+    if arguments.plot:
+        from tests.benchmarks.shortcuts.plot import plot
+
+        plot(records, arguments.plot)
 
 
 def _run(arguments: argparse.Namespace) -> None:
@@ -62,6 +73,24 @@ def _run(arguments: argparse.Namespace) -> None:
             with arguments.results.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(record) + "\n")
             print(run, "alerts:", record["alerts"], flush=True)
+
+
+def _compare(arguments: argparse.Namespace) -> None:
+    """Trains the local runs of the slice and asks every proposer about the trained networks."""
+    from tests.benchmarks.shortcuts.baselines import Comparison
+    from tests.benchmarks.shortcuts.runs import execute, numbered
+
+    for run in map(numbered, range(arguments.first, arguments.first + arguments.count)):
+        if run.kind == "local":
+            comparisons: list[Comparison] = []
+
+            def compare(samples: Any, log_dir: str, seed: int) -> Comparison:
+                comparisons.append(Comparison(samples, seed))  # noqa: B023
+                return comparisons[-1]  # noqa: B023
+
+            record = execute(run, compare)
+            relied = f"reliance {record['reliance'][-1]}, of the class {record['class_reliance'][-1]}"
+            print(run, relied, "local findings in classes:", comparisons[0].found, flush=True)
 
 
 def _monitor(budget: float | None) -> Any:
