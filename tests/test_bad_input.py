@@ -8,6 +8,7 @@ import pytest
 
 import keras_xai as kx
 from keras_xai.engine import engine_for
+from keras_xai.log import ExplanationLog, read_log
 from keras_xai.queries import Queries, activations_at, gradient_at
 from tests.models import KINDS, filled
 
@@ -312,7 +313,65 @@ RESULTS = {
     ),
     "entropy of one map": (lambda: kx.metrics.entropy(X[0, ..., 0]), ValueError, r"maps must have shape \(n, h, w\)"),
     "drift between shapes": (lambda: kx.metrics.drift(X[..., 0], X[:2, ..., 0]), ValueError, "must have one shape"),
+    "a slash in a log's name": (lambda: ExplanationLog("logs", "a/b", None), ValueError, "must not .* '/', got 'a/b'"),
+    "maps of no cell": (lambda: ExplanationLog("logs", "a", None, resolution=0), ValueError, "at least 1, got 0"),
+    "a log in a bucket": (
+        lambda: ExplanationLog("gs://b", "a", None),
+        ValueError,
+        "only be written to a local directory",
+    ),
+    "no log": (lambda: read_log("nowhere"), FileNotFoundError, "no explanations in nowhere: expected event files"),
 }
+
+MAPS = X[..., 0]
+PICTURES = {
+    "pictures of floats": (lambda: kx.render.overlay(X, MAPS), TypeError, r"uint8 .*got float32.*\(255 \* images\)"),
+    "one picture": (lambda: kx.render.overlay(PHOTOS[0], MAPS), ValueError, r"got \(8, 8, 3\). Add .*images\[None\]"),
+    "maps of another size": (lambda: kx.render.overlay(PHOTOS, MAPS[:, :4]), ValueError, r"\(4, 8, 8\), .*Resize them"),
+    "complex maps": (
+        lambda: kx.render.overlay(PHOTOS, MAPS * 1j),
+        TypeError,
+        "maps must hold real numbers, got complex",
+    ),
+    "opacity below 0": (
+        lambda: kx.render.overlay(PHOTOS, MAPS, alpha=-0.1),
+        ValueError,
+        "alpha is an opacity .*got -0.1",
+    ),
+    "scales of another number": (
+        lambda: kx.render.overlay(PHOTOS, MAPS, vmax=[1, 2]),
+        ValueError,
+        "one number or 4 of",
+    ),
+    "too few captions": (lambda: montage(captions=["a"]), ValueError, "captions must hold 4 strings, .* got 1"),
+    "captions in one string": (
+        lambda: montage(captions="abcd"),
+        TypeError,
+        "captions must be a list of strings.*'abcd'",
+    ),
+    "no column": (lambda: montage(columns=0), ValueError, "columns must be at least 1, or None to choose, got 0"),
+    "segments of floats": (lambda: montage(segments=MAPS), TypeError, "segments must be integer labels.*got float32"),
+    "segments elsewhere": (
+        lambda: montage(segments=PHOTOS[:1, ..., 0]),
+        ValueError,
+        r"segments must have shape \(4, 8, 8\)",
+    ),
+    "a quality of 100": (
+        lambda: kx.render.jpeg(PHOTOS[0], quality=100),
+        ValueError,
+        "quality must be from 1 .*got 100",
+    ),
+    "a picture of floats": (lambda: kx.render.png(X[0]), TypeError, "to encode must be uint8, got float32"),
+    "four pictures in one": (
+        lambda: kx.render.png(PHOTOS),
+        ValueError,
+        r"shape \(height, width, 3\) .*got \(4, 8, 8, 3\)",
+    ),
+}
+
+
+def montage(captions=("a", "b", "c", "d"), **options):
+    return kx.render.montage(PHOTOS, MAPS, captions, 1.0, **options)
 
 
 def twins():
@@ -404,6 +463,7 @@ GROUPS = {
     "question": QUESTIONS,
     "callback": CALLBACKS,
     "result": RESULTS,
+    "picture": PICTURES,
 }
 
 
@@ -438,3 +498,8 @@ def test_an_explanation_of_a_later_version(tmp_path):
     np.savez(tmp_path / "later.npz", header=np.frombuffer(header, np.uint8))
     with pytest.raises(ValueError, match="version 2; expected 'keras_xai.Explanation' version 1.*newer keras_xai"):
         kx.Explanation.load(tmp_path / "later.npz")
+
+
+def test_there_are_many():
+    """Over the whole public surface; what is added to it brings wrong calls of its own."""
+    assert sum(map(len, GROUPS.values())) >= 130

@@ -5,7 +5,6 @@ import uuid
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -82,7 +81,7 @@ class ExplanationLog:
         self._alerts: dict[int, int] = {}
         self._writer: EventWriter | None = None
         if enabled:
-            self._writer = EventWriter.open(Path(log_dir) / RUN)
+            self._writer = EventWriter.open(os.path.join(log_dir, RUN))
             self.name = self._writer.claim("log", name)
             self._claims = [("log", self.name)]
             self._close = weakref.finalize(self, _close, self._writer, self._claims)
