@@ -43,7 +43,8 @@ class ExplanationCallback(keras.callbacks.Callback):
             in TensorBoard's Text tab. The first explanation, which compiles, is free. None for no limit.
         log_keys: scalars to put into the epoch's `logs` as well, such as "xai/drift/grad_cam", for EarlyStopping,
             ModelCheckpoint and CSVLogger listed after this callback. NaN until first measured, which no comparison
-            beats: with `every` above 1, or in a resumed run, give EarlyStopping a `start_from_epoch`.
+            beats: with `every` above 1, or in a resumed run, give EarlyStopping a `start_from_epoch` and ModelCheckpoint
+            an `initial_value_threshold`.
         on_error: "warn" switches an explainer that fails off for the run, warns once and logs the reason; "raise" raises.
         verbose: 0 is silent, 1 says in one line what is logged where and, in a notebook, shows the latest explanations
             below the cell; "auto" does as `fit` was told.
