@@ -25,7 +25,8 @@ class KernelSHAP(Explainer):
     passes and are no shares.
 
     Args:
-        num_samples: masked images per sample, the full and the empty one included.
+        num_samples: masked images per sample, the full and the empty one included; several for each segment, since with
+            few the least squares are ill-conditioned and pass on any rounding of the scores.
         segments, fill: as in `LIME`; fewer segments need fewer samples.
         score: see `keras_xai.scores`; None for the logit.
         seed: of the subsets; each sample draws its own from the seed and its pixels, wherever it stands.

@@ -19,6 +19,7 @@ from keras_xai.explainers.x_grad_cam import x_grad_cam
 from keras_xai.explanation import resize
 from keras_xai.queries import Queries, gradient_at
 from tests import numpy_layers as slow
+from tests.contract.cheap import on_tensorflow
 from tests.models import COUNT, KINDS, weights
 
 
@@ -176,7 +177,7 @@ class Network:
         return logits[:, target]
 
 
-@pytest.fixture(scope="module", params=["functional", "sigmoid", "non_square", "vision_transformer"])
+@pytest.fixture(scope="module", params=on_tensorflow(["sigmoid", "non_square", "vision_transformer"], ["non_square"]))
 def network(request):
     return Network(request.param)
 

@@ -107,8 +107,8 @@ def at_the_input(name, model, images, **arguments):
         key: torch.from_numpy(value) if isinstance(value, np.ndarray) else value for key, value in arguments.items()
     }
     attribution = getattr(attr, name)(lambda x: model(x, training=False))
-    found = attribution.attribute(torch.from_numpy(images), target=torch.tensor(TARGETS), **known)
-    return found.detach().numpy()
+    inputs = torch.from_numpy(images.astype(np.float32)).requires_grad_()  # else captum warns
+    return attribution.attribute(inputs, target=torch.tensor(TARGETS), **known).detach().numpy()
 
 
 def agree(found, expected):

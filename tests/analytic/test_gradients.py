@@ -11,6 +11,7 @@ from keras_xai.explainers.explainer import explain
 from keras_xai.explainers.integrated_gradients import line
 from keras_xai.explainers.smooth_grad import Noise
 from tests import numpy_layers as slow
+from tests.contract.cheap import on_tensorflow
 from tests.models import COUNT, KINDS, filled, weights
 
 
@@ -41,22 +42,13 @@ class Network:
         return slow.gradient(lambda images: self.score(images, i), image)
 
 
-NETWORKS = [
-    "functional",
-    "sigmoid",
-    "grey",
-    "non_square",
-    "multispectral",
-    "channels_first",
-    "vision_transformer",
-    "uint8",
-]
+NETWORKS = on_tensorflow(
+    ["sigmoid", "grey", "non_square", "multispectral", "vision_transformer", "uint8"], ["non_square", "channels_first"]
+)
 
 
 @pytest.fixture(scope="module", params=NETWORKS)
 def network(request):
-    if keras.config.backend() not in KINDS[request.param].backends:
-        pytest.skip("TensorFlow has no channels_first convolution on CPUs")
     return Network(request.param)
 
 

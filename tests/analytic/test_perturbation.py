@@ -13,6 +13,7 @@ from keras_xai.explainers import kernel_shap
 from keras_xai.explainers.occlusion import mean_over_patches, starts
 from keras_xai.explainers.rise import stretch
 from keras_xai.explanation import resize
+from tests.contract.cheap import on_tensorflow
 from tests.models import COUNT, KINDS, weights
 
 
@@ -39,10 +40,10 @@ class Network:
         return logits[:, self.targets[i]] if logits.shape[1] > 1 else logits[:, 0] * (1 if self.targets[i] else -1)
 
 
-@pytest.fixture(scope="module", params=["sigmoid", "non_square", "channels_first", "uint8"])
+@pytest.fixture(
+    scope="module", params=on_tensorflow(["sigmoid", "non_square", "uint8"], ["non_square", "channels_first"])
+)
 def network(request):
-    if keras.config.backend() not in KINDS[request.param].backends:
-        pytest.skip("TensorFlow has no channels_first convolution on CPUs")
     return Network(request.param)
 
 

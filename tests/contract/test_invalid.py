@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from tests.contract.cheap import OF_ANY_NETWORK, cheap
+from tests.contract.cheap import OF_ANY_NETWORK, WAYS_TO_ASK, cheap, on_tensorflow
 from tests.models import COUNT, KINDS
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-@pytest.mark.parametrize("name", OF_ANY_NETWORK)
+@pytest.mark.parametrize("name", on_tensorflow(OF_ANY_NETWORK, WAYS_TO_ASK))
 def test_broken_last_weights_make_every_sample_invalid(name, value):
     model = KINDS["functional"].model()
     kernel, bias = model.get_layer("out").get_weights()
@@ -21,7 +21,7 @@ def test_broken_last_weights_make_every_sample_invalid(name, value):
     assert found.overlay().dtype == np.uint8
 
 
-@pytest.mark.parametrize("name", OF_ANY_NETWORK)
+@pytest.mark.parametrize("name", on_tensorflow(OF_ANY_NETWORK, WAYS_TO_ASK))
 def test_a_constant_model_is_valid_and_says_nothing(name):
     model = KINDS["functional"].model()
     for layer in ("conv2", "hidden"):
