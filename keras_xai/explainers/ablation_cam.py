@@ -52,7 +52,9 @@ class AblationCAM(CAM):
             chosen = most_varied(activations, self.channels)
             without = yield Queries(perturb=ablate, at=path, grid=self.grid, rows=chosen.astype(np.int32))
             weights[path] = np.zeros((len(chosen), activations.shape[-1]), np.float32)
-            np.put_along_axis(weights[path], chosen, seen.scores[:, None] - without.scores, axis=1)
+            with np.errstate(invalid="ignore"):  # infinite scores
+                falls = seen.scores[:, None] - without.scores
+            np.put_along_axis(weights[path], chosen, falls, axis=1)
             maps[path] = weighted_map(activations, weights[path])
         raw, details = fused(maps)
         return Result(raw, {**details, "weights": weights})

@@ -81,7 +81,8 @@ def softmax_weights(scores: np.ndarray, chosen: np.ndarray, channels: int) -> np
     Returns:
         (n, channels) float32, 0 for the others.
     """
-    powers = np.exp(scores.astype(np.float64) - scores.max(axis=1, keepdims=True))
+    with np.errstate(invalid="ignore"):  # infinite scores
+        powers = np.exp(scores.astype(np.float64) - scores.max(axis=1, keepdims=True))
     weights = np.zeros((len(scores), channels), np.float32)
     np.put_along_axis(weights, chosen, powers / powers.sum(axis=1, keepdims=True), axis=1)
     return weights
@@ -89,4 +90,5 @@ def softmax_weights(scores: np.ndarray, chosen: np.ndarray, channels: int) -> np
 
 def weighted_map(activations: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """ReLU of the sum over channels of weight × activation: (n, h, w, channels), (n, channels) -> (n, h, w)."""
-    return np.maximum(np.einsum("nhwc,nc->nhw", activations, weights, optimize=True), 0)
+    with np.errstate(invalid="ignore"):
+        return np.maximum(np.einsum("nhwc,nc->nhw", activations, weights, optimize=True), 0)
