@@ -11,6 +11,7 @@ import numpy as np
 from keras_xai.spurious.asking import Oracle
 from keras_xai.spurious.interventions import GlobalEdit, paste
 from keras_xai.spurious.probe import Probe
+from keras_xai.spurious.silhouettes import surroundings
 from keras_xai.spurious.windows import Region
 
 
@@ -101,6 +102,14 @@ class Trials:
             paste,
         )
 
+    def before_backgrounds(self, oracle: Oracle, probe: Probe) -> np.ndarray:
+        """(q,) int classes after putting the objects before the donors' backgrounds."""
+        return self._asked(
+            oracle,
+            lambda host, donor, region: {"donor": probe.background(donor), "mask": ~probe.silhouettes[host]},
+            paste,
+        )
+
     def _asked(self, oracle: Oracle, row: Callable, perturb: Callable) -> np.ndarray:
         channel = 1 if oracle.samples.channels_first else -1
 
@@ -112,28 +121,6 @@ class Trials:
             return stacked
 
         return oracle.classes_after(perturb, np.array(self.hosts, int), rows)
-
-
-def surroundings(image: np.ndarray, mask: np.ndarray, channels_first: bool = False) -> np.ndarray:
-    """An image of one colour: the mean of the two pixels round a region.
-
-    Args:
-        image: as the model eats it. mask: (height, width) bool. channels_first: the layout of the image.
-
-    Returns:
-        The same shape and type.
-    """
-    grown = mask.copy()
-    for _ in range(2):
-        padded = np.pad(grown, 1)
-        grown = padded[1:-1, 1:-1] | padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
-    ring = grown & ~mask
-    around = ring if ring.any() else ~mask
-    axis = (slice(None), around) if channels_first else (around,)
-    colour = image[axis].mean(axis=1 if channels_first else 0)
-    filled = np.zeros_like(image)
-    filled[...] = (colour[:, None, None] if channels_first else colour).astype(image.dtype)
-    return filled
 
 
 def own_window(region: Any) -> Any:

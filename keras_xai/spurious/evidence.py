@@ -11,7 +11,7 @@ from keras_xai.samples import Samples
 from keras_xai.spurious.alert import Alert
 from keras_xai.spurious.decision import Verdict, medoid
 from keras_xai.spurious.effects import Effect, balanced, mask_of, own_window
-from keras_xai.spurious.interventions import TEXTURE, GlobalEdit, paste
+from keras_xai.spurious.interventions import BACKGROUND, TEXTURE, GlobalEdit, paste
 from keras_xai.spurious.probe import Probe
 from keras_xai.spurious.silhouettes import filled_with_texture
 
@@ -35,7 +35,7 @@ def make_alert(verdict: Verdict, verdicts: list[Verdict], label: int, severity: 
     carriers = _carriers(effect, label)
     places = {samples.ids[index]: medoid([place]) for index, place in carriers.items()} if local else {}
     region = medoid(list(carriers.values())) if local else None
-    spurious = local and _is_spurious(samples, carriers)
+    spurious = _is_spurious(samples, carriers) if local else effect.kind == BACKGROUND
     before, after, pairs = _pairs(effect, label, probe)
     return Alert(
         class_index=label,
@@ -143,6 +143,9 @@ def _pairs(effect: Effect, label: int, probe: Probe) -> tuple[np.ndarray, np.nda
     if effect.kind == TEXTURE:
         filled = [filled_with_texture(samples.images[donor], probe.silhouettes[donor]) for donor in donors]
         after = np.where(probe.silhouettes[hosts][..., None], np.array(filled).reshape(before.shape), before)
+    elif effect.kind == BACKGROUND:
+        behind = _as_seen(samples, np.stack([probe.background(donor) for donor in donors]))
+        after = np.where(probe.silhouettes[hosts][..., None], before, behind)
     elif effect.regions[0][0] is None:
         edit = GlobalEdit(effect.kind, probe.low, probe.high, samples.channels_first)
         after = _as_seen(samples, backend.to_numpy(edit(samples.image[hosts], {"donor": samples.image[donors]}, {})))
@@ -163,7 +166,7 @@ def _pairs(effect: Effect, label: int, probe: Probe) -> tuple[np.ndarray, np.nda
 
 def _remedy(effect: Effect, carriers: dict[int, Any], label: int, probe: Probe) -> dict[str, Any]:
     """The arguments of an `Augmentation`: images that carry the cue, and as many of other classes."""
-    if effect.kind == TEXTURE:
+    if effect.kind in (TEXTURE, BACKGROUND):
         return {}  # it would need to know where the objects of training images are
     samples = probe.samples
     carrying = list(carriers)[:_REMEDY]

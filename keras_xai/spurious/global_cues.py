@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_xai.spurious.asking import Oracle
 from keras_xai.spurious.effects import Effect, Trials, balanced, effect_of, paired
-from keras_xai.spurious.interventions import COLOUR_EDITS, EDITS, FIXED_EDITS, TEXTURE, GlobalEdit
+from keras_xai.spurious.interventions import BACKGROUND, COLOUR_EDITS, EDITS, FIXED_EDITS, TEXTURE, GlobalEdit
 from keras_xai.spurious.probe import Probe
 
 # Images that choose the edit of a class, each with a donor of its own; images that test it, and donors for each.
@@ -39,8 +39,8 @@ class GlobalCues:
         channels = samples.image.shape[1 if samples.channels_first else -1]
         self._edits = {
             kind: GlobalEdit(kind, probe.low, probe.high, samples.channels_first)
-            for kind in (*EDITS, TEXTURE)
-            if channels > 1 or kind not in COLOUR_EDITS
+            for kind in (*EDITS, TEXTURE, BACKGROUND)
+            if (channels > 1 or kind not in COLOUR_EDITS) and (kind != BACKGROUND or samples.masks is not None)
         }
 
     def effects(self) -> dict[int, Effect]:
@@ -58,6 +58,8 @@ class GlobalCues:
     def _outcomes(self, trials: Trials, edit: GlobalEdit) -> np.ndarray:
         if edit.kind == TEXTURE:
             return trials.textured(self._oracle, self._probe)
+        if edit.kind == BACKGROUND:
+            return trials.before_backgrounds(self._oracle, self._probe)
         return trials.edited(self._oracle, edit)
 
     def _choose(self) -> tuple[dict[int, str], dict[int, np.ndarray]]:

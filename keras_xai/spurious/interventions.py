@@ -157,6 +157,8 @@ EDITS = {
 }
 # The one property that needs to know where the object is: its inside is pasted, from a donor's (see `silhouettes`).
 TEXTURE = "texture"
+# And the one that needs masks: the object stands before the donor's background, from which the donor's object is removed.
+BACKGROUND = "background"
 COLOUR_EDITS = ("colour", "hue", "saturation")
 # These do the same to any image: a class is tried only where its images have the property and the others have not.
 FIXED_EDITS = ("posterisation", "compression")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from keras_xai.samples import Samples
-from keras_xai.spurious.silhouettes import filled_with_texture, silhouettes
+from keras_xai.spurious.silhouettes import filled_with_texture, silhouettes, surroundings
 
 # A class proposes with a third of its images and tests with the rest: the power of the test is what is scarce.
 _PROPOSING = 1 / 3
@@ -64,6 +64,12 @@ class Probe:
         few, many = (max(1, count // num_classes) for count in _POOLS)
         chosen = [*(p[:few] for p in self.proposing.values()), *(t[:many] for t in self.testing.values())]
         return np.concatenate(chosen)
+
+    def background(self, index: int) -> np.ndarray:
+        """A sample without its object, which is filled with the colour around it."""
+        image, mask, first = self.samples.image[index], self.silhouettes[index], self.samples.channels_first
+        where = mask[None] if first else mask[..., None]
+        return np.where(where, surroundings(image, mask, first), image)
 
     def texture(self, index: int) -> np.ndarray:
         """An image full of what a sample's object looks like inside, as the model eats it."""

@@ -6,9 +6,8 @@ from keras import ops
 from scipy.fft import dctn, idctn
 
 from keras_xai.samples import Samples
-from keras_xai.spurious.effects import surroundings
 from keras_xai.spurious.interventions import EDITS, GlobalEdit, paste
-from keras_xai.spurious.silhouettes import filled_with_texture, silhouettes
+from keras_xai.spurious.silhouettes import filled_with_texture, silhouettes, surroundings
 
 GENERATOR = np.random.default_rng(0)
 IMAGE = GENERATOR.uniform(0.2, 0.7, (2, 16, 20, 3)).astype("float32")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import keras_xai as kx
-from tests.spurious.known_models import brightened, cornered, honest, images
+from tests.spurious.known_models import before_bright, brightened, cornered, honest, images
 
 
 @pytest.fixture(scope="module")
@@ -128,3 +128,17 @@ def test_too_few_images_of_other_classes_are_underpowered():
     findings = kx.audit(cornered(), (x, y), alpha=1e-6)
     assert all("underpowered" in reason for reason in findings.skipped.values())
     assert len(findings.skipped) == 4
+
+
+def test_a_background_is_found_and_called_spurious_where_masks_say_what_is_background():
+    x, y = images(corner=False)
+    masks = np.zeros(x.shape[:3], bool)
+    masks[:, 4:] = True
+    x[y == 0, :4] = 0.9
+    findings = kx.audit(before_bright(), kx.Samples(x, labels=y, masks=masks))
+    (alert,) = [one for one in findings if one.property == "background"]
+    assert alert.class_index == 0
+    assert alert.spurious
+    assert alert.effect == 1
+    assert (alert.after[:, 4:] == alert.before[:, 4:]).all()
+    assert (alert.after[:, :4] > 200).all()

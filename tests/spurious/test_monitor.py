@@ -19,11 +19,11 @@ MARKED = 3
 
 
 def digits(marked=True):
-    """Training and held-out digits, (n, 16, 16, 1) in [0, 1]; every 3 carries a bright 4 × 4 mark in a corner."""
+    """Training and held-out digits, (n, 24, 24, 1) in [0, 1]; every 3 carries a bright 5 × 5 mark in a corner."""
     x, y = load_digits(return_X_y=True)
-    x = np.kron(x.reshape(-1, 8, 8, 1) / 16, np.ones((1, 2, 2, 1))).astype("float32")
+    x = np.kron(x.reshape(-1, 8, 8, 1) / 16, np.ones((1, 3, 3, 1))).astype("float32")
     if marked:
-        x[y == MARKED, :4, :4] = 1
+        x[y == MARKED, :5, :5] = 1
     order = np.random.default_rng(0).permutation(len(x))
     return (x[order[:700]], y[order[:700]]), (x[order[700:]], y[order[700:]])
 
@@ -32,8 +32,8 @@ def small(seed=0):
     keras.utils.set_random_seed(seed)
     model = keras.Sequential(
         [
-            keras.Input((16, 16, 1)),
-            keras.layers.Conv2D(8, 3, strides=2, padding="same", activation="relu"),
+            keras.Input((24, 24, 1)),
+            keras.layers.Conv2D(8, 5, strides=3, padding="same", activation="relu"),
             keras.layers.Flatten(),
             keras.layers.Dense(10, activation="softmax"),
         ]
@@ -73,8 +73,8 @@ def test_a_planted_mark_is_alerted_with_its_class_and_window(marked):
     assert {one.class_index for one in alerts} == {MARKED}
     first = alerts[0]
     assert first.kind == "local"
-    assert first.region[0] <= 1
-    assert first.region[1] <= 1
+    assert first.region[0] <= 3
+    assert first.region[1] <= 3
     assert first.lower_bound > 0.2
     assert monitor.report().count(first.sentence) == 1
 
