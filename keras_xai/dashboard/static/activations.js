@@ -7,7 +7,10 @@ import { allRows, epochAt } from "./selection.js";
 import { Strip } from "./strip.js";
 import { epochName, number } from "./text.js";
 
-const HEAD = 32, CAPTION = 26, TILE = 112, DRIVER = 48;
+const HEAD = 32,
+  CAPTION = 26,
+  TILE = 112,
+  DRIVER = 48;
 
 export function createActivations(app) {
   return new Activations(app);
@@ -19,15 +22,34 @@ class Activations {
     this.tops = new Map();
     this.drivers = [];
     this.layers = h("div", { class: "layers", role: "group", "aria-label": "Layers" });
-    this.sample = h("select", { name: "sample", "aria-label": "Sample", onchange: () => app.set({ sample: this.sample.value }) });
+    this.sample = h("select", {
+      name: "sample",
+      "aria-label": "Sample",
+      onchange: () => app.set({ sample: this.sample.value }),
+    });
     this.canvas = h("canvas", { class: "thumb", role: "img", "aria-label": "The picture" });
     this.strip = new Strip(app, () => new Tile(), "Feature maps over epochs");
     this.waiting = notice("Reading the feature maps…");
     this.cards = h("div", { class: "driver-cards" });
-    this.driven = h("section", { class: "driven", "aria-label": "What drives channels most" },
-      h("h3", { text: "What drives channels most at this epoch" }), this.cards);
-    this.element = h("div", { class: "activations" },
-      h("div", { class: "toolbar" }, this.canvas, h("label", {}, h("span", { text: "Sample" }), this.sample), this.layers), this.strip.element, this.driven);
+    this.driven = h(
+      "section",
+      { class: "driven", "aria-label": "What drives channels most" },
+      h("h3", { text: "What drives channels most at this epoch" }),
+      this.cards,
+    );
+    this.element = h(
+      "div",
+      { class: "activations" },
+      h(
+        "div",
+        { class: "toolbar" },
+        this.canvas,
+        h("label", {}, h("span", { text: "Sample" }), this.sample),
+        this.layers,
+      ),
+      this.strip.element,
+      this.driven,
+    );
   }
 
   update() {
@@ -35,10 +57,17 @@ class Activations {
     const rows = allRows(app);
     const row = rows.find((one) => one.key === app.values.sample) ?? rows[0];
     if (!row) return;
-    options(this.sample, rows.map((one) => [one.key, one.name]), row.key);
+    options(
+      this.sample,
+      rows.map((one) => [one.key, one.name]),
+      row.key,
+    );
     this.updatePicture(row);
     const owners = app.streams.filter((stream) => row.samples.has(stream.key) && stream.activationEpochs.length);
-    const records = owners.map((stream) => [stream, app.library.activations(stream, epochAt(stream.activationEpochs, app.epoch) ?? stream.activationEpochs[0])]);
+    const records = owners.map((stream) => [
+      stream,
+      app.library.activations(stream, epochAt(stream.activationEpochs, app.epoch) ?? stream.activationEpochs[0]),
+    ]);
     const names = [...new Set(records.flatMap(([, record]) => record?.layers?.map((layer) => layer.name) ?? []))];
     const layer = names.includes(app.values.layer) ? app.values.layer : names.at(-1);
     this.updateLayers(names, layer);
@@ -60,7 +89,17 @@ class Activations {
     const signature = JSON.stringify(names);
     if (this.layers.dataset.names !== signature) {
       this.layers.dataset.names = signature;
-      this.layers.replaceChildren(...names.map((name) => h("button", { type: "button", class: "layer", value: name, text: name, onclick: () => this.app.set({ layer: name }) })));
+      this.layers.replaceChildren(
+        ...names.map((name) =>
+          h("button", {
+            type: "button",
+            class: "layer",
+            value: name,
+            text: name,
+            onclick: () => this.app.set({ layer: name }),
+          }),
+        ),
+      );
     }
     for (const button of this.layers.children) button.setAttribute("aria-pressed", String(button.value === current));
   }
@@ -70,7 +109,9 @@ class Activations {
     return records.flatMap(([stream, record]) => {
       const layer = record?.layers?.find((one) => one.name === layerName);
       return (layer?.channels ?? []).map((channel) => ({
-        stream, channel, sample: row.samples.get(stream.key),
+        stream,
+        channel,
+        sample: row.samples.get(stream.key),
         label: several ? `Channel ${channel} · ${stream.label}` : `Channel ${channel}`,
       }));
     });
@@ -81,14 +122,28 @@ class Activations {
     const width = Math.min(app.values.size, TILE);
     const height = heightFor(row.samples.values().next().value, width);
     this.strip.update({
-      axis: app.axis, current: app.epoch, width, head: HEAD,
+      axis: app.axis,
+      current: app.epoch,
+      width,
+      head: HEAD,
       rows: channels.map((channel) => ({ ...channel, height: height + CAPTION })),
       title: (epoch) => ({ text: epoch === -1 ? "untrained" : String(epoch) }),
       fill: (tile, { stream, channel, sample }, epoch) => {
         const record = stream.activations.has(epoch) ? app.library.activations(stream, epoch) : null;
-        const map = record?.layers?.find((one) => one.name === layer)?.tiles.get(channel)?.get(sample.id) ?? (record === undefined ? undefined : null);
+        const map =
+          record?.layers
+            ?.find((one) => one.name === layer)
+            ?.tiles.get(channel)
+            ?.get(sample.id) ?? (record === undefined ? undefined : null);
         const top = this.topOf(`${stream.key} ${layer} ${channel} ${sample.id}`, map);
-        tile.update(map, { top, colours: app.values.colours, smooth: app.values.smooth, width, height, label: `Channel ${channel}, ${epochName(epoch)}` });
+        tile.update(map, {
+          top,
+          colours: app.values.colours,
+          smooth: app.values.smooth,
+          width,
+          height,
+          label: `Channel ${channel}, ${epochName(epoch)}`,
+        });
       },
     });
   }
@@ -109,7 +164,10 @@ class Activations {
     this.driven.hidden = !found.length;
     while (this.drivers.length < found.length) this.drivers.push(new Drivers(this.app));
     found.forEach((one, index) => this.drivers[index].update(one));
-    place(this.cards, this.drivers.slice(0, found.length).map((card) => card.element));
+    place(
+      this.cards,
+      this.drivers.slice(0, found.length).map((card) => card.element),
+    );
   }
 }
 
@@ -127,7 +185,15 @@ class Tile {
     const drawn = [map, top, colours, smooth, this.canvas.width, this.canvas.height];
     if (this.drawn?.every((value, index) => value === drawn[index])) return;
     this.drawn = drawn;
-    paint(this.canvas, undefined, map ?? null, { top: top || 1, signed: false, colours, smooth, plain: true, opacity: 1, threshold: 0 });
+    paint(this.canvas, undefined, map ?? null, {
+      top: top || 1,
+      signed: false,
+      colours,
+      smooth,
+      plain: true,
+      opacity: 1,
+      threshold: 0,
+    });
   }
 }
 
@@ -143,7 +209,8 @@ class Drivers {
   update({ stream, channel, drivers }) {
     const inputs = this.app.library.inputs(stream);
     say(this.label, this.app.streams.length > 1 ? `Channel ${channel} · ${stream.label}` : `Channel ${channel}`);
-    while (this.crops.children.length < drivers.length) this.crops.append(h("button", { type: "button", class: "driver" }, h("canvas"), h("small")));
+    while (this.crops.children.length < drivers.length)
+      this.crops.append(h("button", { type: "button", class: "driver" }, h("canvas"), h("small")));
     while (this.crops.children.length > drivers.length) this.crops.lastChild.remove();
     drivers.forEach(({ id, crop, value }, index) => {
       const sample = inputs?.byId.get(id);
@@ -168,5 +235,15 @@ function drawCrop(canvas, sample, picture, crop) {
   const [top, left, height, width] = crop;
   const [across, down] = [picture.width / sample.width, picture.height / sample.height];
   context.imageSmoothingEnabled = width * across > canvas.width;
-  context.drawImage(picture, left * across, top * down, width * across, height * down, 0, 0, canvas.width, canvas.height);
+  context.drawImage(
+    picture,
+    left * across,
+    top * down,
+    width * across,
+    height * down,
+    0,
+    0,
+    canvas.width,
+    canvas.height,
+  );
 }

@@ -1,12 +1,9 @@
 // What the network was caught at: a list, and the evidence for the one that is open.
 
-import { Chart } from "./chart.js";
+import { Evidence } from "./evidence.js";
 import { h, icon, notice, place, say } from "./dom.js";
-import { affectedSamples, alertKey, allRows } from "./selection.js";
-import { className, epochName, number, plural } from "./text.js";
-
-const MOST = 300; // alerts read for the list
-const MOST_SHOWN = 24; // pictures of affected samples
+import { allAlerts, cueName } from "./selection.js";
+import { epochName, number } from "./text.js";
 
 export function createAlerts(app) {
   return new Alerts(app);
@@ -19,8 +16,13 @@ class Alerts {
     this.list = h("div", { class: "alert-list", role: "list" });
     this.detail = h("div", { class: "alert-detail" });
     this.body = h("div", { class: "alerts" }, this.list, this.detail);
-    this.none = notice("No alerts", "The network was not caught at relying on a spurious feature in this fit. Alerts are written by SpuriousFeatureMonitor:",
-      h("pre", { text: 'monitor = keras_xai.callbacks.SpuriousFeatureMonitor(samples, log_dir="logs")\nmodel.fit(..., callbacks=[monitor])' }));
+    this.none = notice(
+      "No alerts",
+      "The network was not caught at relying on a spurious feature in this fit. Alerts are written by SpuriousFeatureMonitor:",
+      h("pre", {
+        text: 'monitor = keras_xai.callbacks.SpuriousFeatureMonitor(samples, log_dir="logs")\nmodel.fit(..., callbacks=[monitor])',
+      }),
+    );
     this.filtered = notice("No alert passes the filters", "Choose another class, or clear the search.");
     this.element = h("div", { class: "alerts-view" });
   }
@@ -29,19 +31,33 @@ class Alerts {
     const entries = allAlerts(this.app);
     const shown = entries.filter((one) => passes(this.app, one)).sort(byWeight);
     place(this.element, shown.length ? this.body : entries.length ? this.filtered : this.none);
-    place(this.list, shown.map((one) => this.card(one).element));
+    place(
+      this.list,
+      shown.map((one) => this.card(one).element),
+    );
     const open = shown.find((one) => one.key === this.app.values.alert) ?? shown[0];
     for (const one of shown) this.cards.get(one.key).element.setAttribute("aria-current", String(one === open));
     if (open) this.open(open);
   }
 
   card(one) {
-    if (!this.cards.has(one.key)) this.cards.set(one.key, newCard(() => this.app.set({ alert: one.key, epoch: one.alert?.epoch ?? null })));
+    if (!this.cards.has(one.key))
+      this.cards.set(
+        one.key,
+        newCard(() => this.app.set({ alert: one.key, epoch: one.alert?.epoch ?? null })),
+      );
     const card = this.cards.get(one.key);
     const { alert } = one;
     card.element.dataset.severity = alert?.severity ?? "";
     say(card.title, alert ? one.className || "All classes" : "…");
-    say(card.note, alert?.error ? "This alert cannot be read" : alert ? `${alert.severity} · ${cueName(alert)} · ${epochName(alert.epoch)}` : "");
+    say(
+      card.note,
+      alert?.error
+        ? "This alert cannot be read"
+        : alert
+          ? `${alert.severity} · ${cueName(alert)} · ${epochName(alert.epoch)}`
+          : "",
+    );
     say(card.effect, alert?.effects?.length ? number(strongest(alert).effect) : "");
     return card;
   }
@@ -51,8 +67,10 @@ class Alerts {
     const signature = `${one.key} ${Boolean(one.alert)} ${Boolean(inputs)}`;
     if (this.opened !== signature) {
       this.opened = signature;
-      this.shown = inputs && one.alert && !one.alert.error ? new Detail(this.app, one) : null;
-      const failed = one.alert?.error ? notice("This alert cannot be read", one.alert.error.message) : notice("Reading the alert…");
+      this.shown = inputs && one.alert && !one.alert.error ? new Evidence(this.app, one) : null;
+      const failed = one.alert?.error
+        ? notice("This alert cannot be read", one.alert.error.message)
+        : notice("Reading the alert…");
       this.detail.replaceChildren(this.shown?.element ?? failed);
     }
     this.shown?.update(one);
@@ -60,20 +78,17 @@ class Alerts {
 }
 
 function newCard(onclick) {
-  const title = h("strong"), note = h("span", { class: "note" }), effect = h("span", { class: "effect" });
-  const card = h("button", { type: "button", class: "alert-card", onclick }, icon("flag"), h("span", {}, title, note), effect);
+  const title = h("strong"),
+    note = h("span", { class: "note" }),
+    effect = h("span", { class: "effect" });
+  const card = h(
+    "button",
+    { type: "button", class: "alert-card", onclick },
+    icon("flag"),
+    h("span", {}, title, note),
+    effect,
+  );
   return { element: h("div", { role: "listitem" }, card), title, note, effect };
-}
-
-function allAlerts(app) {
-  const found = [];
-  for (const stream of app.streams)
-    for (const entry of stream.alerts.slice(0, MOST)) {
-      const alert = app.library.alert(entry);
-      const names = app.library.inputs(entry.owner)?.classNames;
-      found.push({ key: alertKey(entry), stream, entry, alert, className: alert && (alert.className || className(alert.classIndex, names)) });
-    }
-  return found;
 }
 
 function passes(app, { alert, className: ofClass, stream }) {
@@ -90,131 +105,5 @@ function byWeight(a, b) {
   return weight(a) - weight(b) || b.entry.epoch - a.entry.epoch || b.entry.wall - a.entry.wall;
 }
 
-const strongest = ({ effects }) => effects.reduce((best, one) => ((one.effect ?? -1) > (best.effect ?? -1) ? one : best));
-
-const cueName = ({ cue, region, property }) =>
-  property ? `${cue} cue: ${property}` : region ? `${cue} cue at row ${region[0]}, column ${region[1]} (${region[2]}×${region[3]})` : `${cue} cue`;
-
-class Detail {
-  constructor(app, one) {
-    this.app = app;
-    this.one = one;
-    const { alert } = one;
-    this.chart = new Chart(app, "Effect over epochs");
-    this.pictures = [];
-    this.jumper = h("button", { type: "button", class: "plain", onclick: () => this.jump() });
-    this.affected = h("section", {}, h("h3", { text: "Samples that carry it" }), h("div", { class: "crops" }));
-    this.element = h("article", { class: "evidence", "data-severity": alert.severity },
-      h("header", {}, h("span", { class: "badge", text: alert.severity }), h("h2", { text: one.className || "All classes" }), h("span", { class: "note", text: `${cueName(alert)} · ${epochName(alert.epoch)}` })),
-      h("p", { class: "sentence", text: alert.sentence }),
-      alert.spurious ? h("p", { class: "hint", text: "It lies where a mask or an ignored region says that nothing can matter." }) : null,
-      this.jumper,
-      effectsTable(alert.effects),
-      alert.donors.length ? h("section", {}, h("h3", { text: "Where the cue was taken from" }), h("div", { class: "crops" }, alert.donors.map((bytes, index) => this.picture(`donor ${index}`, bytes, "crop", `Donor crop ${index + 1}`)))) : null,
-      alert.pairs.length ? h("section", {}, h("h3", { text: "Before and after" }), h("div", { class: "interventions" }, alert.pairs.map((pair, index) => this.pair(pair, index)))) : null,
-      this.affected, this.chart.element);
-  }
-
-  picture(key, bytes, kind, label) {
-    const canvas = h("canvas", { class: kind, role: "img", "aria-label": label, title: label });
-    this.pictures.push({ key: `${this.one.key} ${key}`, bytes, canvas });
-    return canvas;
-  }
-
-  pair(pair, index) {
-    const names = this.app.library.inputs(this.one.entry.owner)?.classNames;
-    const side = (name, label) => {
-      const said = className(label, names);
-      const text = `${name}: ${said || "–"}`;
-      return h("figure", {}, pair[name] ? this.picture(`${name} ${index}`, pair[name], "scene", text) : h("div", { class: "missing", text: "picture missing" }), h("figcaption", {}, h("small", { text: name }), h("strong", { text: said || "–" })));
-    };
-    return h("div", { class: "intervention", "data-changed": String(pair.from !== pair.to) }, side("before", pair.from), h("span", { class: "arrow", "aria-hidden": "true", text: "→" }), side("after", pair.to));
-  }
-
-  update() {
-    for (const { key, bytes, canvas } of this.pictures) draw(canvas, this.app.library.bitmap(key, bytes, 512));
-    this.updateAffected();
-    const { epochs, lines } = effectLines(this.app, this.one);
-    this.chart.element.hidden = !lines.length;
-    if (lines.length) this.chart.update(epochs, lines);
-  }
-
-  /** The samples of the alert, and the way to those of them that are explained. */
-  updateAffected() {
-    const { app, one } = this;
-    const samples = affectedSamples(app, one.entry);
-    const explained = new Set(allRows(app).map((row) => row.key));
-    const count = samples.filter((sample) => explained.has(sample.key)).length;
-    this.affected.hidden = !samples.length;
-    this.jumper.hidden = !samples.length;
-    this.jumper.disabled = !count;
-    say(this.jumper, count ? `Show ${plural(count, "affected sample")} in the grid` : "None of the affected samples is explained in this fit");
-    const crops = this.affected.lastChild;
-    while (crops.children.length < Math.min(samples.length, MOST_SHOWN)) crops.append(h("canvas", { class: "crop", role: "img" }));
-    [...crops.children].forEach((canvas, index) => {
-      canvas.title = samples[index].name;
-      canvas.setAttribute("aria-label", samples[index].name);
-      draw(canvas, app.library.picture(one.entry.owner, samples[index]));
-    });
-  }
-
-  jump() {
-    this.app.set({ view: "grid", epoch: this.one.alert.epoch, affected: this.one.key, label: null, outcome: "all", text: "" });
-  }
-}
-
-function draw(canvas, bitmap) {
-  if (!bitmap || canvas.drawn === bitmap) return;
-  canvas.drawn = bitmap;
-  canvas.width = bitmap.width;
-  canvas.height = bitmap.height;
-  canvas.style.aspectRatio = `${bitmap.width} / ${bitmap.height}`;
-  canvas.getContext("2d").drawImage(bitmap, 0, 0);
-}
-
-const COLUMNS = [["Measured", "effect"], ["At least", "lower"], ["At most", "upper"], ["Flipped", "flips"], ["Control", "control"], ["Images", "images"]];
-
-/** Share of images that flip, less the same for controls: with its bound, and what it is made of. */
-function effectsTable(effects) {
-  if (!effects.length) return null;
-  const columns = COLUMNS.filter(([, field]) => effects.some((effect) => effect[field] !== null));
-  const rows = effects.map((effect) => {
-    const cells = columns.map(([, field]) => h("td", { class: field, text: number(effect[field] ?? NaN) }));
-    return h("tr", {}, h("th", { scope: "row", text: effect.name.replace(/_/g, " ") }), cells, h("td", {}, interval(effect)));
-  });
-  const head = ["Effect", ...columns.map(([title]) => title), ""].map((text) => h("th", { scope: "col", text }));
-  return h("table", { class: "effects" }, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows));
-}
-
-function interval({ effect, lower }) {
-  const share = (value) => `${100 * Math.min(Math.max(value ?? 0, 0), 1)}%`;
-  const bar = h("span", { class: "interval", "aria-hidden": "true" }, h("span", { class: "fill" }), h("span", { class: "bound", hidden: lower === null }));
-  bar.firstChild.style.width = share(effect);
-  bar.lastChild.style.left = share(lower);
-  return bar;
-}
-
-/** What the monitor measured for the class at every epoch; without its curves, what its alerts say. */
-function effectLines(app, one) {
-  const scalars = app.library.series(one.stream)?.scalars ?? {};
-  const tags = Object.keys(scalars).filter((tag) => /^xai\/spurious\/[^/]+\/./.test(tag) && tag.split("/").slice(3).join("/") === one.className);
-  if (!tags.length) return alertLines(app, one);
-  const epochs = [...new Set(tags.flatMap((tag) => scalars[tag].map(([epoch]) => epoch)))].sort((a, b) => a - b);
-  const line = (tag, colour) => {
-    const points = new Map(scalars[tag]);
-    return { label: tag.split("/")[2].replace(/_/g, " "), colour, dash: 0, values: epochs.map((epoch) => points.get(epoch) ?? null) };
-  };
-  return { epochs, lines: tags.sort().map(line) };
-}
-
-/** The same class and kind of cue at other epochs, from the alerts there. */
-function alertLines(app, { stream, alert }) {
-  const same = allAlerts(app).filter((one) => one.stream === stream && one.alert && !one.alert.error && one.alert.classIndex === alert.classIndex && one.alert.cue === alert.cue);
-  const epochs = stream.epochs.length ? stream.epochs.filter((epoch) => epoch >= 0) : same.map((one) => one.alert.epoch);
-  const names = [...new Set(same.flatMap((one) => one.alert.effects.map(({ name }) => name)))];
-  const at = (epoch, name) => {
-    const values = same.filter((one) => one.alert.epoch === epoch).flatMap((one) => one.alert.effects.filter((effect) => effect.name === name).map(({ effect }) => effect));
-    return values.length ? Math.max(...values) : null;
-  };
-  return { epochs, lines: names.map((name, colour) => ({ label: name.replace(/_/g, " "), colour, dash: 0, values: epochs.map((epoch) => at(epoch, name)) })) };
-}
+const strongest = ({ effects }) =>
+  effects.reduce((best, one) => ((one.effect ?? -1) > (best.effect ?? -1) ? one : best));

@@ -108,7 +108,14 @@ export class App {
       this.large.update();
     } catch (error) {
       console.error(error);
-      place(this.main, notice("This view cannot be drawn", error.message, "The other views may still work. Please report it with the log that shows it."));
+      place(
+        this.main,
+        notice(
+          "This view cannot be drawn",
+          error.message,
+          "The other views may still work. Please report it with the log that shows it.",
+        ),
+      );
     }
   }
 
@@ -149,18 +156,42 @@ export class App {
     this.tabs = new Map(VIEWS.map(([name, title]) => [name, this.tab(name, title)]));
     this.trouble = h("details", { class: "trouble", hidden: true }, h("summary"), h("ul"));
     this.said = h("div", { class: "unseen", role: "status", "aria-live": "polite" });
-    const tools = h("div", { class: "tools" },
+    const tools = h(
+      "div",
+      { class: "tools" },
       this.runs.element,
       iconButton("link", "Copy a link to this view", () => this.copyLink()),
       iconButton("download", "Save this view as PNG", () => this.save()),
-      iconButton("tune", "Show or hide the settings", () => this.set({ panel: !this.withPanel }), { class: "icon-button panel-button" }));
-    const head = h("header", { class: "head" }, h("nav", { class: "views", "aria-label": "Views" }, [...this.tabs.values()]), tools);
-    return h("div", { class: "app" }, head, this.bar.element, this.trouble, h("div", { class: "body" }, this.panel.element, this.main), this.large.element, this.said);
+      iconButton("tune", "Show or hide the settings", () => this.set({ panel: !this.withPanel }), {
+        class: "icon-button panel-button",
+      }),
+    );
+    const head = h(
+      "header",
+      { class: "head" },
+      h("nav", { class: "views", "aria-label": "Views" }, [...this.tabs.values()]),
+      tools,
+    );
+    return h(
+      "div",
+      { class: "app" },
+      head,
+      this.bar.element,
+      this.trouble,
+      h("div", { class: "body" }, this.panel.element, this.main),
+      this.large.element,
+      this.said,
+    );
   }
 
   tab(name, title) {
     const count = h("span", { class: "count", hidden: true });
-    const button = h("button", { type: "button", class: "view", "data-view": name, onclick: () => this.set({ view: name }) }, title, count);
+    const button = h(
+      "button",
+      { type: "button", class: "view", "data-view": name, onclick: () => this.set({ view: name }) },
+      title,
+      count,
+    );
     return Object.assign(button, { count });
   }
 
@@ -179,7 +210,12 @@ export class App {
 
   /** Everything that could not be read, by name. */
   updateTrouble() {
-    const lines = [...this.problems, ...[...this.library.problems].flatMap(([what, problems]) => problems.slice(0, 3).map((problem) => `${what}: ${problem}`))];
+    const lines = [
+      ...this.problems,
+      ...[...this.library.problems].flatMap(([what, problems]) =>
+        problems.slice(0, 3).map((problem) => `${what}: ${problem}`),
+      ),
+    ];
     if (this.failure && this.all.length) lines.unshift(`${this.failure} What is shown was read before.`);
     this.trouble.hidden = !lines.length;
     const text = lines.join("\n");
@@ -227,14 +263,22 @@ function addressOf(page) {
 }
 
 function emptyNotice(problems) {
-  const code = "callback = keras_xai.callbacks.ExplanationCallback(samples, log_dir=\"logs\")\nmodel.fit(..., callbacks=[callback])";
-  return notice("No explanations in this log yet",
-    "Add the callback to your training, and point TensorBoard at the same directory:", h("pre", { text: code }),
-    "The first epoch appears here as soon as it ends. `keras-xai demo` makes an example log in about a minute.", ...problems);
+  const code =
+    'callback = keras_xai.callbacks.ExplanationCallback(samples, log_dir="logs")\nmodel.fit(..., callbacks=[callback])';
+  return notice(
+    "No explanations in this log yet",
+    "Add the callback to your training, and point TensorBoard at the same directory:",
+    h("pre", { text: code }),
+    "The first epoch appears here as soon as it ends. `keras-xai demo` makes an example log in about a minute.",
+    ...problems,
+  );
 }
 
 function noEpochs(view) {
   return view === "activations"
-    ? notice("No feature maps in this fit", "Add keras_xai.Activations() to the explainers of the callback, or choose another fit under “Runs”.")
+    ? notice(
+        "No feature maps in this fit",
+        "Add keras_xai.Activations() to the explainers of the callback, or choose another fit under “Runs”.",
+      )
     : notice("No epoch has been explained yet", "The first one appears here as soon as it ends.");
 }

@@ -12,10 +12,18 @@ export class MapCell {
     this.canvas = h("canvas");
     this.bar = h("span", { class: "bar" });
     this.range = h("span", { class: "range" });
-    this.element = h("button", {
-      type: "button", class: "map", onclick: () => this.open(),
-      onpointerenter: () => this.reveal(true), onpointerleave: () => this.reveal(false),
-    }, this.canvas, h("span", { class: "scale" }, this.range, this.bar));
+    this.element = h(
+      "button",
+      {
+        type: "button",
+        class: "map",
+        onclick: () => this.open(),
+        onpointerenter: () => this.reveal(true),
+        onpointerleave: () => this.reveal(false),
+      },
+      this.canvas,
+      h("span", { class: "scale" }, this.range, this.bar),
+    );
   }
 
   /** @param about {stream, sample, method, epoch, width, height, row}: which map, and its size in CSS pixels. */
@@ -37,19 +45,31 @@ export class MapCell {
   caption(invalid, map) {
     const { look, about } = this;
     const scaled = map && !invalid && look.top > 0;
-    say(this.range, invalid ? "score not finite" : scaled ? scaleText(look) : map ? "no evidence" : map === null ? "no map" : "…");
+    say(
+      this.range,
+      invalid ? "score not finite" : scaled ? scaleText(look) : map ? "no evidence" : map === null ? "no map" : "…",
+    );
     this.bar.hidden = !scaled;
     if (scaled) this.bar.style.background = gradient(look.colours, look.signed);
     const fit = map?.r2 == null ? "" : `, R² ${number(map.r2)}`;
     this.element.title = `${methodName(about.method.name)}, ${epochName(about.epoch)}${fit}`;
-    this.element.setAttribute("aria-label", `${methodName(about.method.name)} of ${about.sample?.name}, ${epochName(about.epoch)}, scale ${this.range.textContent}${fit}`);
+    this.element.setAttribute(
+      "aria-label",
+      `${methodName(about.method.name)} of ${about.sample?.name}, ${epochName(about.epoch)}, scale ${this.range.textContent}${fit}`,
+    );
   }
 
   draw() {
     const { width, height } = this.about;
     sized(this.canvas, width, height);
     const { look } = this;
-    const drawn = [this.picture, this.original ? null : this.map, this.canvas.width, this.canvas.height, ...Object.values(look)];
+    const drawn = [
+      this.picture,
+      this.original ? null : this.map,
+      this.canvas.width,
+      this.canvas.height,
+      ...Object.values(look),
+    ];
     if (this.drawn && drawn.every((value, index) => value === this.drawn[index])) return;
     this.drawn = drawn;
     paint(this.canvas, this.picture, this.original ? null : this.map, look);
@@ -79,4 +99,5 @@ export function sized(canvas, width, height) {
 }
 
 /** The height of a picture of that width, kept within reason for very long or tall ones. */
-export const heightFor = (sample, width) => Math.round(width * Math.min(Math.max((sample?.height ?? 1) / (sample?.width ?? 1), 0.4), 1.6));
+export const heightFor = (sample, width) =>
+  Math.round(width * Math.min(Math.max((sample?.height ?? 1) / (sample?.width ?? 1), 0.4), 1.6));

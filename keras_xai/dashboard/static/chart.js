@@ -29,7 +29,10 @@ export class Chart {
     this.epochs = epochs;
     this.lines = lines;
     const width = Math.floor(this.canvas.clientWidth) || 320;
-    const signature = JSON.stringify([lines.map(({ label, colour, dash }) => [label, colour, dash]), document.documentElement.dataset.theme]);
+    const signature = JSON.stringify([
+      lines.map(({ label, colour, dash }) => [label, colour, dash]),
+      document.documentElement.dataset.theme,
+    ]);
     if (signature !== this.signature) this.rebuild(signature, width);
     const data = [epochs, ...lines.map((line) => line.values)];
     const print = JSON.stringify([data.length, epochs.length, epochs.at(-1), lines.map((line) => line.values.at(-1))]);
@@ -45,15 +48,42 @@ export class Chart {
     this.signature = signature;
     this.print = null;
     this.plot?.destroy();
-    const axis = { stroke: colourOf("--muted"), grid: { stroke: colourOf("--line"), width: 1 }, ticks: { stroke: colourOf("--line"), width: 1 }, font: "11px system-ui, sans-serif" };
-    const across = { ...axis, size: 30, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000], values: (_, epochs) => epochs.map((epoch) => (epoch === -1 ? "" : String(epoch))) };
-    this.plot = new uPlot({
-      width, height: HEIGHT, legend: { show: false }, scales: { x: { time: false } }, padding: [10, 10, 0, 0],
-      cursor: { sync: { key: "keras-xai" }, drag: { x: false, y: false }, points: { size: 5 } },
-      axes: [across, { ...axis, size: 54, values: (_, values) => values.map(number) }],
-      series: [{}, ...this.lines.map((line) => ({ stroke: strokeOf(line), width: 1.75, dash: DASHES[line.dash % DASHES.length], spanGaps: true, points: { show: this.epochs.length < 40, size: 4, fill: strokeOf(line) } }))],
-      hooks: { draw: [(plot) => this.drawEpoch(plot)], setCursor: [() => this.updateLegend()] },
-    }, null, this.canvas);
+    const axis = {
+      stroke: colourOf("--muted"),
+      grid: { stroke: colourOf("--line"), width: 1 },
+      ticks: { stroke: colourOf("--line"), width: 1 },
+      font: "11px system-ui, sans-serif",
+    };
+    const across = {
+      ...axis,
+      size: 30,
+      incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000],
+      values: (_, epochs) => epochs.map((epoch) => (epoch === -1 ? "" : String(epoch))),
+    };
+    this.plot = new uPlot(
+      {
+        width,
+        height: HEIGHT,
+        legend: { show: false },
+        scales: { x: { time: false } },
+        padding: [10, 10, 0, 0],
+        cursor: { sync: { key: "keras-xai" }, drag: { x: false, y: false }, points: { size: 5 } },
+        axes: [across, { ...axis, size: 54, values: (_, values) => values.map(number) }],
+        series: [
+          {},
+          ...this.lines.map((line) => ({
+            stroke: strokeOf(line),
+            width: 1.75,
+            dash: DASHES[line.dash % DASHES.length],
+            spanGaps: true,
+            points: { show: this.epochs.length < 40, size: 4, fill: strokeOf(line) },
+          })),
+        ],
+        hooks: { draw: [(plot) => this.drawEpoch(plot)], setCursor: [() => this.updateLegend()] },
+      },
+      null,
+      this.canvas,
+    );
     this.values = this.lines.map(() => h("output"));
     this.legend.replaceChildren(...this.lines.map((line, index) => legendItem(line, this.values[index])));
   }

@@ -1,10 +1,57 @@
 // From numbers to colours: tables of 256 steps between a few anchors.
 
-const EMBER = ["#08092d", "#1f0c51", "#3e0674", "#5e1285", "#8c1383", "#b91472", "#e12251", "#f84e37", "#ff7e33", "#ffa842", "#ffcd45"];
-const VIRIDIS = ["#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725"];
+const EMBER = [
+  "#08092d",
+  "#1f0c51",
+  "#3e0674",
+  "#5e1285",
+  "#8c1383",
+  "#b91472",
+  "#e12251",
+  "#f84e37",
+  "#ff7e33",
+  "#ffa842",
+  "#ffcd45",
+];
+const VIRIDIS = [
+  "#440154",
+  "#482878",
+  "#3e4989",
+  "#31688e",
+  "#26828e",
+  "#1f9e89",
+  "#35b779",
+  "#6ece58",
+  "#b5de2b",
+  "#fde725",
+];
 const GREY = ["#000000", "#ffffff"];
-const BLUE_RED = ["#0050a9", "#256fcf", "#4a90f0", "#80b2f8", "#b5d4fe", "#f3f3f3", "#fec0b3", "#fc8b7a", "#ee554b", "#cc262f", "#9f0222"];
-const PURPLE_GREEN = ["#40004b", "#762a83", "#9970ab", "#c2a5cf", "#e7d4e8", "#f7f7f7", "#d9f0d3", "#a6dba0", "#5aae61", "#1b7837", "#00441b"];
+const BLUE_RED = [
+  "#0050a9",
+  "#256fcf",
+  "#4a90f0",
+  "#80b2f8",
+  "#b5d4fe",
+  "#f3f3f3",
+  "#fec0b3",
+  "#fc8b7a",
+  "#ee554b",
+  "#cc262f",
+  "#9f0222",
+];
+const PURPLE_GREEN = [
+  "#40004b",
+  "#762a83",
+  "#9970ab",
+  "#c2a5cf",
+  "#e7d4e8",
+  "#f7f7f7",
+  "#d9f0d3",
+  "#a6dba0",
+  "#5aae61",
+  "#1b7837",
+  "#00441b",
+];
 
 /** What a user can choose from: a table for evidence, and one for evidence for and against. */
 export const COLOURS = {

@@ -22,7 +22,10 @@ export function createCurves(app) {
     const shown = [...wanted.groups].filter(([, lines]) => lines.some((line) => line.values.some(Number.isFinite)));
     const ofClass = app.values.label === null ? "" : ` · ${classTitle(app)}`;
     place(element, ...(failed.length ? failed : shown.length ? [grid] : [nothing]));
-    place(grid, shown.map(([title]) => chartFor(title).element));
+    place(
+      grid,
+      shown.map(([title]) => chartFor(title).element),
+    );
     for (const [title, lines] of shown) {
       chartFor(title).rename(lines[0].perClass ? title + ofClass : title);
       chartFor(title).update(wanted.epochs, lines);
@@ -43,7 +46,13 @@ function collect(app) {
     if (series.error) return;
     const named = (name) => (app.streams.length > 1 ? `${name} · ${stream.label}` : name);
     const add = (title, name, colour, points, perClass = false) =>
-      draw(title, { label: named(name), colour, dash, perClass, values: epochs.map((epoch) => points.get(epoch) ?? null) });
+      draw(title, {
+        label: named(name),
+        colour,
+        dash,
+        perClass,
+        values: epochs.map((epoch) => points.get(epoch) ?? null),
+      });
     addLogs(series, add);
     addMeasures(app, series, perClass, add);
     addReliance(app, series, add);
@@ -52,7 +61,9 @@ function collect(app) {
 }
 
 function epochsOf(read) {
-  const scalars = read.flatMap(([, series]) => Object.values(series.scalars ?? {}).flatMap((points) => points.map(([step]) => step)));
+  const scalars = read.flatMap(([, series]) =>
+    Object.values(series.scalars ?? {}).flatMap((points) => points.map(([step]) => step)),
+  );
   const all = [...new Set([...read.flatMap(([, series]) => series.epochs ?? []), ...scalars])].sort((a, b) => a - b);
   return all.filter((epoch) => epoch >= 0); // nothing is measured on the untrained network
 }
@@ -65,7 +76,12 @@ function addLogs(series, add) {
   const order = (key) => (/loss$/.test(key) ? 0 : /acc/.test(key) ? 1 : 2);
   for (const key of keys.sort((a, b) => order(a) - order(b) || a.localeCompare(b))) {
     const base = key.replace(/^val_/, "");
-    add(sentence(base.replace(/_/g, " ")), key === base ? "training" : "validation", key === base ? 0 : 1, overEpochs(series, series.logs[key]));
+    add(
+      sentence(base.replace(/_/g, " ")),
+      key === base ? "training" : "validation",
+      key === base ? 0 : 1,
+      overEpochs(series, series.logs[key]),
+    );
   }
 }
 
@@ -81,18 +97,25 @@ function addMeasures(app, series, perClass, add) {
     });
 }
 
-const classTitle = (app) => classesOf(app).find(([label]) => label === app.values.label)?.[1] ?? `class ${app.values.label}`;
+const classTitle = (app) =>
+  classesOf(app).find(([label]) => label === app.values.label)?.[1] ?? `class ${app.values.label}`;
 
 /** Method → measure → mean per epoch over the valid samples of one class, or of all (null). */
 function meansOfClass(series, label) {
   const belongs = (sample) => label === null || [sample.label].flat().includes(label);
   const members = (series.samples ?? []).flatMap((sample, index) => (belongs(sample) ? [index] : []));
   const mean = (row, epoch) => {
-    const kept = members.filter((index) => series.outcomes?.valid?.[epoch]?.[index] !== false).map((index) => row?.[index]).filter(Number.isFinite);
+    const kept = members
+      .filter((index) => series.outcomes?.valid?.[epoch]?.[index] !== false)
+      .map((index) => row?.[index])
+      .filter(Number.isFinite);
     return kept.length ? kept.reduce((sum, value) => sum + value, 0) / kept.length : null;
   };
-  const perMeasure = (measures) => Object.fromEntries(Object.entries(measures).map(([name, rows]) => [name, rows.map(mean)]));
-  return Object.fromEntries(Object.entries(series.measures ?? {}).map(([method, measures]) => [method, perMeasure(measures)]));
+  const perMeasure = (measures) =>
+    Object.fromEntries(Object.entries(measures).map(([name, rows]) => [name, rows.map(mean)]));
+  return Object.fromEntries(
+    Object.entries(series.measures ?? {}).map(([method, measures]) => [method, perMeasure(measures)]),
+  );
 }
 
 /** What the monitor measured: tags xai/spurious/<what>[/<class>]. */

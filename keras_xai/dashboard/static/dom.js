@@ -41,7 +41,11 @@ export function icon(name) {
 
 /** A button with an icon, named for those who cannot see it. */
 export function iconButton(name, label, onclick, attributes = {}) {
-  return h("button", { type: "button", class: "icon-button", "aria-label": label, title: label, onclick, ...attributes }, icon(name));
+  return h(
+    "button",
+    { type: "button", class: "icon-button", "aria-label": label, title: label, onclick, ...attributes },
+    icon(name),
+  );
 }
 
 /** Sets what an element says, and nothing if it says so already: untouched text costs no layout. */
@@ -52,7 +56,8 @@ export function say(element, text) {
 /** Replaces the children only if they are others than before. */
 export function place(element, ...children) {
   const wanted = children.flat().filter((child) => child != null);
-  const same = wanted.length === element.childNodes.length && wanted.every((child, index) => child === element.childNodes[index]);
+  const same =
+    wanted.length === element.childNodes.length && wanted.every((child, index) => child === element.childNodes[index]);
   if (!same) element.replaceChildren(...wanted);
 }
 

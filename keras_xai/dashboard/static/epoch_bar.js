@@ -14,17 +14,29 @@ class EpochBar {
   constructor(app) {
     this.app = app;
     this.play = iconButton("play", "Play (space)", () => this.toggle(), { class: "icon-button play" });
-    this.slider = h("input", { type: "range", min: 0, step: 1, class: "epochs", "aria-label": "Epoch", oninput: () => this.go(Number(this.slider.value)) });
+    this.slider = h("input", {
+      type: "range",
+      min: 0,
+      step: 1,
+      class: "epochs",
+      "aria-label": "Epoch",
+      oninput: () => this.go(Number(this.slider.value)),
+    });
     this.ticks = h("div", { class: "ticks" });
     this.name = h("output", { class: "epoch-name", "aria-live": "off" });
     this.logs = h("span", { class: "logs" });
     this.live = h("span", { class: "live", text: "newest", title: "Follows the newest epoch while training goes on" });
-    this.element = h("div", { class: "epoch-bar" },
+    this.element = h(
+      "div",
+      { class: "epoch-bar" },
       this.play,
       iconButton("previous", "Previous epoch (←)", () => this.step(-1)),
       h("div", { class: "track" }, this.slider, this.ticks),
       iconButton("next", "Next epoch (→)", () => this.step(1)),
-      this.name, this.live, this.logs);
+      this.name,
+      this.live,
+      this.logs,
+    );
   }
 
   get index() {
@@ -46,7 +58,9 @@ class EpochBar {
 
   updateTicks() {
     const { axis, streams } = this.app;
-    const alerts = streams.flatMap((stream) => stream.alerts.map((entry) => ({ key: alertKey(entry), epoch: entry.epoch })));
+    const alerts = streams.flatMap((stream) =>
+      stream.alerts.map((entry) => ({ key: alertKey(entry), epoch: entry.epoch })),
+    );
     const signature = JSON.stringify([axis.length, axis[0], alerts]);
     if (this.ticks.dataset.signature === signature) return;
     this.ticks.dataset.signature = signature;
@@ -106,7 +120,14 @@ class EpochBar {
   }
 
   key(event) {
-    if (event.altKey || event.ctrlKey || event.metaKey || event.defaultPrevented || takesKeys(event.target, this.slider)) return;
+    if (
+      event.altKey ||
+      event.ctrlKey ||
+      event.metaKey ||
+      event.defaultPrevented ||
+      takesKeys(event.target, this.slider)
+    )
+      return;
     const act = { ArrowLeft: () => this.step(-1), ArrowRight: () => this.step(1), " ": () => this.toggle() }[event.key];
     const pressesButton = event.key === " " && event.target instanceof HTMLButtonElement;
     if (!act || pressesButton) return;
@@ -124,5 +145,8 @@ function takesKeys(target, slider) {
 /** What Keras logged at that epoch, the first few numbers. */
 function logsText(logs) {
   const wanted = Object.entries(logs ?? {}).filter(([key, value]) => Number.isFinite(value) && !key.startsWith("xai/"));
-  return wanted.slice(0, 4).map(([key, value]) => `${key} ${number(value)}`).join("   ");
+  return wanted
+    .slice(0, 4)
+    .map(([key, value]) => `${key} ${number(value)}`)
+    .join("   ");
 }

@@ -4,9 +4,17 @@ import { colourOf } from "./theme.js";
 
 /** Saves what is on screen. */
 export async function exportView(app) {
-  const title = [app.streams.map((stream) => stream.label).join(", "), app.bar.name.textContent].filter(Boolean).join("  ·  ");
+  const title = [app.streams.map((stream) => stream.label).join(", "), app.bar.name.textContent]
+    .filter(Boolean)
+    .join("  ·  ");
   const blob = await pictureOf(app.main, title, Math.min(Math.max(window.devicePixelRatio, 1), 2));
-  const name = ["keras-xai", app.values.view, app.epoch === null ? "" : app.epoch === -1 ? "untrained" : `epoch-${app.epoch}`].filter(Boolean).join("-");
+  const name = [
+    "keras-xai",
+    app.values.view,
+    app.epoch === null ? "" : app.epoch === -1 ? "untrained" : `epoch-${app.epoch}`,
+  ]
+    .filter(Boolean)
+    .join("-");
   const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: `${name}.png` });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
@@ -37,11 +45,16 @@ export async function pictureOf(element, title, ratio) {
   context.font = "600 15px system-ui, sans-serif";
   context.fillText(title, 16, 24, width - 32);
   context.drawImage(picture, 0, HEAD);
-  return new Promise((done, failed) => canvas.toBlob((blob) => (blob ? done(blob) : failed(new Error("the browser gave no picture"))), "image/png"));
+  return new Promise((done, failed) =>
+    canvas.toBlob((blob) => (blob ? done(blob) : failed(new Error("the browser gave no picture"))), "image/png"),
+  );
 }
 
 function onGround(width, height, ratio) {
-  const canvas = Object.assign(document.createElement("canvas"), { width: Math.round(width * ratio), height: Math.round(height * ratio) });
+  const canvas = Object.assign(document.createElement("canvas"), {
+    width: Math.round(width * ratio),
+    height: Math.round(height * ratio),
+  });
   const context = canvas.getContext("2d");
   context.scale(ratio, ratio);
   context.fillStyle = colourOf("--ground");
@@ -52,7 +65,8 @@ function onGround(width, height, ratio) {
 /** A copy whose canvases are pictures, whose inputs say what they hold, and which stands where the original is scrolled to. */
 function frozen(element) {
   const copy = element.cloneNode(true);
-  const before = [element, ...element.querySelectorAll("*")], after = [copy, ...copy.querySelectorAll("*")];
+  const before = [element, ...element.querySelectorAll("*")],
+    after = [copy, ...copy.querySelectorAll("*")];
   before.forEach((one, index) => freeze(one, after[index]));
   return copy;
 }
@@ -71,4 +85,8 @@ function freeze(one, copy) {
     for (const child of copy.children) child.style.translate = `${-one.scrollLeft}px ${-one.scrollTop}px`;
 }
 
-const styles = () => [...document.styleSheets].flatMap((sheet) => [...sheet.cssRules].map((rule) => rule.cssText)).join("\n").replaceAll(":root", ".export-root");
+const styles = () =>
+  [...document.styleSheets]
+    .flatMap((sheet) => [...sheet.cssRules].map((rule) => rule.cssText))
+    .join("\n")
+    .replaceAll(":root", ".export-root");

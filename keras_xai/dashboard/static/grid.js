@@ -21,7 +21,12 @@ class Grid {
     this.head = h("div", { class: "grid-head", role: "row" });
     this.field = h("div", { class: "grid-field", role: "rowgroup" });
     this.chip = h("div", { class: "chip", hidden: true });
-    this.table = h("div", { class: "grid-table", role: "table", "aria-label": "Explanations of samples" }, this.head, this.field);
+    this.table = h(
+      "div",
+      { class: "grid-table", role: "table", "aria-label": "Explanations of samples" },
+      this.head,
+      this.field,
+    );
     this.element = h("div", { class: "grid", onscroll: () => this.place(), tabindex: -1 }, this.chip, this.table);
   }
 
@@ -32,7 +37,9 @@ class Grid {
     const size = app.values.size;
     this.columns = app.streams.map((stream) => ({ stream, methods: shownMethods(app) }));
     this.height = Math.max(heightFor(firstSample(this.list), size), 64) + CAPTION;
-    const blocks = this.columns.map(({ methods }) => `136px repeat(${Math.max(methods.length, 1)}, ${size}px)`).join(" ");
+    const blocks = this.columns
+      .map(({ methods }) => `136px repeat(${Math.max(methods.length, 1)}, ${size}px)`)
+      .join(" ");
     this.table.style.setProperty("--columns", `168px ${size}px ${blocks}`);
     this.field.style.height = `${this.list.length * this.height}px`;
     this.table.setAttribute("aria-rowcount", String(this.list.length + 1));
@@ -42,14 +49,23 @@ class Grid {
   }
 
   updateHead() {
-    const signature = JSON.stringify(this.columns.map(({ stream, methods }) => [stream.label, this.app.streams.length, methods]));
+    const signature = JSON.stringify(
+      this.columns.map(({ stream, methods }) => [stream.label, this.app.streams.length, methods]),
+    );
     if (this.head.dataset.columns === signature) return;
     this.head.dataset.columns = signature;
-    const cell = (text, title, kind) => h("div", { class: `head-cell ${kind ?? ""}`, role: "columnheader", title, text });
+    const cell = (text, title, kind) =>
+      h("div", { class: `head-cell ${kind ?? ""}`, role: "columnheader", title, text });
     const several = this.app.streams.length > 1;
     const blocks = this.columns.flatMap(({ stream, methods }, index) => [
-      cell(several ? stream.label : "Prediction", several ? stream.key : null, several && index ? "block run" : several ? "run" : null),
-      ...(methods.length ? methods.map((method) => cell(methodName(method.name), aboutMethod(method))) : [cell("no method", null)]),
+      cell(
+        several ? stream.label : "Prediction",
+        several ? stream.key : null,
+        several && index ? "block run" : several ? "run" : null,
+      ),
+      ...(methods.length
+        ? methods.map((method) => cell(methodName(method.name), aboutMethod(method)))
+        : [cell("no method", null)]),
     ]);
     this.head.replaceChildren(cell("Sample", null, "sticky"), cell("Picture", null), ...blocks);
     this.spare = [];
@@ -91,12 +107,16 @@ class Grid {
     if (!affected || this.chip.childNodes.length) return;
     this.chip.append(
       h("span", { text: "Only samples affected by the alert" }),
-      h("button", { type: "button", text: "Show all", onclick: () => this.app.set({ affected: null }) }));
+      h("button", { type: "button", text: "Show all", onclick: () => this.app.set({ affected: null }) }),
+    );
   }
 
   updateEmpty() {
     const reset = () => this.app.set({ label: null, outcome: "all", text: "", affected: null });
-    this.empty ??= notice("No sample passes the filters", h("p", {}, h("button", { type: "button", class: "plain", text: "Show all samples", onclick: reset })));
+    this.empty ??= notice(
+      "No sample passes the filters",
+      h("p", {}, h("button", { type: "button", class: "plain", text: "Show all samples", onclick: reset })),
+    );
     place(this.element, this.chip, this.list.length ? this.table : this.empty);
   }
 }
@@ -104,22 +124,49 @@ class Grid {
 const firstSample = (rows) => rows[0]?.samples.values().next().value;
 
 const aboutMethod = ({ about, signed }) =>
-  [about.layer && `Layer ${about.layer}`, about.score && `Score: ${about.score}`, signed && "Red speaks for the class, blue against it"].filter(Boolean).join("\n") || null;
+  [
+    about.layer && `Layer ${about.layer}`,
+    about.score && `Score: ${about.score}`,
+    signed && "Red speaks for the class, blue against it",
+  ]
+    .filter(Boolean)
+    .join("\n") || null;
 
 class Row {
   constructor(app, columns) {
     this.app = app;
     this.name = h("strong");
     this.truth = h("span", { class: "truth" });
-    this.flag = h("span", { class: "flag", title: "Flagged", hidden: true }, icon("flag"), h("span", { text: "flagged" }));
+    this.flag = h(
+      "span",
+      { class: "flag", title: "Flagged", hidden: true },
+      icon("flag"),
+      h("span", { text: "flagged" }),
+    );
     this.canvas = h("canvas", { role: "img" });
     this.blocks = columns.map(({ stream, methods }) => ({
-      stream, methods, outcome: new OutcomeCell(app), cells: methods.map(() => new MapCell(app)),
+      stream,
+      methods,
+      outcome: new OutcomeCell(app),
+      cells: methods.map(() => new MapCell(app)),
     }));
-    const about = h("button", { type: "button", class: "sample", title: "All epochs of this sample", onclick: () => this.open() }, this.name, this.truth, this.flag);
-    this.element = h("div", { class: "grid-row", role: "row" },
-      h("div", { class: "cell sticky", role: "rowheader" }, about), h("div", { class: "cell", role: "cell" }, this.canvas),
-      this.blocks.flatMap(({ outcome, cells }) => [outcome.element, ...filled(cells.map((cell) => h("div", { class: "cell", role: "cell" }, cell.element)))]));
+    const about = h(
+      "button",
+      { type: "button", class: "sample", title: "All epochs of this sample", onclick: () => this.open() },
+      this.name,
+      this.truth,
+      this.flag,
+    );
+    this.element = h(
+      "div",
+      { class: "grid-row", role: "row" },
+      h("div", { class: "cell sticky", role: "rowheader" }, about),
+      h("div", { class: "cell", role: "cell" }, this.canvas),
+      this.blocks.flatMap(({ outcome, cells }) => [
+        outcome.element,
+        ...filled(cells.map((cell) => h("div", { class: "cell", role: "cell" }, cell.element))),
+      ]),
+    );
   }
 
   update(row, height) {
@@ -138,7 +185,17 @@ class Row {
       const said = sample ? outcomeOf(app, current, sample) : null;
       flagged ||= said?.outcome?.flagged === true;
       outcome.update(said);
-      cells.forEach((cell, index) => cell.update({ stream: current, sample, method: methods[index], epoch: said?.epoch ?? null, width, height, row }));
+      cells.forEach((cell, index) =>
+        cell.update({
+          stream: current,
+          sample,
+          method: methods[index],
+          epoch: said?.epoch ?? null,
+          width,
+          height,
+          row,
+        }),
+      );
     }
     this.flag.hidden = !flagged;
   }
@@ -167,7 +224,15 @@ class OutcomeCell {
     this.confidence = h("span", { class: "confidence" });
     this.flipped = h("span", { class: "flipped", hidden: true });
     this.epoch = h("span", { class: "at", hidden: true });
-    this.element = h("div", { class: "cell outcome", role: "cell" }, this.predicted, this.meter, this.confidence, this.flipped, this.epoch);
+    this.element = h(
+      "div",
+      { class: "cell outcome", role: "cell" },
+      this.predicted,
+      this.meter,
+      this.confidence,
+      this.flipped,
+      this.epoch,
+    );
   }
 
   update(said) {

@@ -26,7 +26,9 @@ export async function render() {
 async function styled() {
   if (document.getElementById("keras-xai-style")) return;
   const links = STYLES.map((name) => h("link", { rel: "stylesheet", href: new URL(`./${name}`, import.meta.url) }));
-  const loaded = links.map((link) => new Promise((done) => ["load", "error"].forEach((end) => link.addEventListener(end, done))));
+  const loaded = links.map(
+    (link) => new Promise((done) => ["load", "error"].forEach((end) => link.addEventListener(end, done))),
+  );
   document.head.append(...links);
   await Promise.all(loaded);
 }

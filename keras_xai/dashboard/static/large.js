@@ -18,18 +18,44 @@ class Large {
     this.app = app;
     this.title = h("h2", { id: "keras-xai-large-title" });
     this.said = h("p", { class: "said" });
-    this.canvas = h("canvas", { role: "img", onpointermove: (event) => this.point(event), onpointerleave: () => this.point(null) });
+    this.canvas = h("canvas", {
+      role: "img",
+      onpointermove: (event) => this.point(event),
+      onpointerleave: () => this.point(null),
+    });
     this.plain = h("canvas", { role: "img", "aria-label": "The picture alone" });
-    this.method = h("select", { "aria-label": "Method", onchange: () => this.open({ ...this.shown, method: this.method.value }) });
+    this.method = h("select", {
+      "aria-label": "Method",
+      onchange: () => this.open({ ...this.shown, method: this.method.value }),
+    });
     this.readout = h("output", { class: "readout" });
     this.bar = h("span", { class: "bar wide" });
     this.range = h("span");
     this.facts = h("dl", { class: "facts" });
     const close = iconButton("close", "Close", () => this.element.close());
-    this.element = h("dialog", { class: "large", "aria-labelledby": this.title.id, onclick: (event) => event.target === this.element && this.element.close() },
+    this.element = h(
+      "dialog",
+      {
+        class: "large",
+        "aria-labelledby": this.title.id,
+        onclick: (event) => event.target === this.element && this.element.close(),
+      },
       h("div", { class: "large-head" }, this.title, this.method, close),
       this.said,
-      h("div", { class: "large-body" }, this.canvas, h("div", { class: "large-side" }, this.plain, this.readout, h("div", { class: "scale" }, this.range, this.bar), this.facts)));
+      h(
+        "div",
+        { class: "large-body" },
+        this.canvas,
+        h(
+          "div",
+          { class: "large-side" },
+          this.plain,
+          this.readout,
+          h("div", { class: "scale" }, this.range, this.bar),
+          this.facts,
+        ),
+      ),
+    );
   }
 
   open(shown) {
@@ -46,7 +72,11 @@ class Large {
     const methods = shownMethods(app);
     const method = methods.find((one) => one.name === shown.method);
     if (!sample || !method) return this.element.close();
-    options(this.method, methods.map(({ name }) => [name, methodName(name)]), method.name);
+    options(
+      this.method,
+      methods.map(({ name }) => [name, methodName(name)]),
+      method.name,
+    );
     const said = outcomeOf(app, stream, sample);
     this.map = mapAt(app, stream, sample, method.name, said.epoch);
     this.look = lookOf(app, stream, sample, method, this.map);
@@ -55,12 +85,16 @@ class Large {
     this.draw(app.library.picture(stream, sample, true) ?? app.library.picture(stream, sample), sample, method);
     say(this.range, this.map ? scaleText(this.look) : "no map");
     this.bar.style.background = gradient(this.look.colours, this.look.signed);
-    this.facts.replaceChildren(...factsOf(this.map).flatMap(([name, value]) => [h("dt", { text: name }), h("dd", { text: value })]));
+    this.facts.replaceChildren(
+      ...factsOf(this.map).flatMap(([name, value]) => [h("dt", { text: name }), h("dd", { text: value })]),
+    );
     this.point(this.last);
   }
 
   draw(picture, sample, method) {
-    const width = Math.round(Math.min(MOST, window.innerWidth * 0.55, (window.innerHeight * 0.68 * sample.width) / sample.height));
+    const width = Math.round(
+      Math.min(MOST, window.innerWidth * 0.55, (window.innerHeight * 0.68 * sample.width) / sample.height),
+    );
     sized(this.canvas, width, heightFor(sample, width));
     paint(this.canvas, picture, this.map ?? null, this.look);
     this.canvas.setAttribute("aria-label", `${methodName(method.name)} of ${sample.name}`);
@@ -71,7 +105,8 @@ class Large {
   point(event) {
     this.last = event;
     const found = event && this.map ? this.valueUnder(event) : null;
-    const where = found?.segment === undefined ? `row ${found?.row}, column ${found?.column}` : `superpixel ${found.segment}`;
+    const where =
+      found?.segment === undefined ? `row ${found?.row}, column ${found?.column}` : `superpixel ${found.segment}`;
     say(this.readout, found ? `${number(found.value)}  ·  ${where}` : "Point at the map to read its value");
   }
 
@@ -84,11 +119,14 @@ class Large {
 function saidText(row, said, run) {
   const sure = said.outcome?.confidence == null ? "" : ` (${percent(said.outcome.confidence)})`;
   const before = said.flipped ? `, was ${said.before}` : "";
-  return [row.truth && `true: ${row.truth}`, said.predicted && `predicted: ${said.predicted}${sure}${before}`, run].filter(Boolean).join("  ·  ");
+  return [row.truth && `true: ${row.truth}`, said.predicted && `predicted: ${said.predicted}${sure}${before}`, run]
+    .filter(Boolean)
+    .join("  ·  ");
 }
 
 function factsOf(map) {
   const facts = map?.r2 == null ? [] : [["R² of the fit", number(map.r2)]];
-  for (const [name, value] of Object.entries(map?.measures ?? {})) if (Number.isFinite(value)) facts.push([name, number(value)]);
+  for (const [name, value] of Object.entries(map?.measures ?? {}))
+    if (Number.isFinite(value)) facts.push([name, number(value)]);
   return facts;
 }

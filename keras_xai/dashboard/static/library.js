@@ -37,7 +37,9 @@ export class Library {
     const { ended } = stream;
     if (known?.ended !== ended)
       this.fetch(`${key} ${ended}`, async () => {
-        const value = await this.source.series(stream.run, stream.name, stream.session, measures).catch((error) => ({ error }));
+        const value = await this.source
+          .series(stream.run, stream.name, stream.session, measures)
+          .catch((error) => ({ error }));
         this.fixed.set(key, { ended, value }, measures ? 8 * MEGABYTE : MEGABYTE);
       });
     return known?.value;
@@ -46,15 +48,20 @@ export class Library {
   /** The picture of a sample at the size of a cell, or whole. */
   picture(stream, sample, whole = false) {
     if (!sample?.picture) return undefined;
-    return this.bitmap(`${stream.key} ${sample.id} ${stream.inputs.wall} ${whole}`, sample.picture, whole ? Infinity : THUMBNAIL);
+    return this.bitmap(
+      `${stream.key} ${sample.id} ${stream.inputs.wall} ${whole}`,
+      sample.picture,
+      whole ? Infinity : THUMBNAIL,
+    );
   }
 
   bitmap(key, bytes, side = Infinity) {
     const known = this.pictures.get(key);
-    if (!known) this.fetch(`picture ${key}`, async () => {
-      const value = await decodePicture(bytes, side).catch((error) => this.failed(key, error));
-      this.pictures.set(key, value, value.error ? 1 : bytesOf(value));
-    });
+    if (!known)
+      this.fetch(`picture ${key}`, async () => {
+        const value = await decodePicture(bytes, side).catch((error) => this.failed(key, error));
+        this.pictures.set(key, value, value.error ? 1 : bytesOf(value));
+      });
     return known?.error ? undefined : known;
   }
 
@@ -63,10 +70,13 @@ export class Library {
     if (!sample?.segments) return undefined;
     const key = `labels ${stream.key} ${sample.id} ${stream.inputs.wall}`;
     const known = this.fixed.get(key);
-    if (!known) this.fetch(key, async () => {
-      const value = await decodeLabels(sample.segments).catch((error) => this.failed(`Superpixels of sample ${sample.name}`, error));
-      this.fixed.set(key, value, value.error ? 1 : value.labels.byteLength);
-    });
+    if (!known)
+      this.fetch(key, async () => {
+        const value = await decodeLabels(sample.segments).catch((error) =>
+          this.failed(`Superpixels of sample ${sample.name}`, error),
+        );
+        this.fixed.set(key, value, value.error ? 1 : value.labels.byteLength);
+      });
     return known?.error ? undefined : known;
   }
 
@@ -74,25 +84,28 @@ export class Library {
     if (!entry) return undefined;
     const key = `${stream.run} ${entry.tag} ${entry.wall}`;
     const known = cache.get(key);
-    if (!known) this.fetch(key, async () => {
-      let value, cost = 1000;
-      try {
-        const buffer = await this.source.record(stream.run, entry.tag, entry.wall);
-        value = read(unpack(buffer));
-        cost = 3 * buffer.byteLength; // the bytes, and the objects made of the manifest
-        if (value.problems.length) this.problems.set(entry.tag, value.problems);
-      } catch (error) {
-        value = this.failed(entry.tag, error);
-      }
-      cache.set(key, value, cost);
-    });
+    if (!known)
+      this.fetch(key, async () => {
+        let value,
+          cost = 1000;
+        try {
+          const buffer = await this.source.record(stream.run, entry.tag, entry.wall);
+          value = read(unpack(buffer));
+          cost = 3 * buffer.byteLength; // the bytes, and the objects made of the manifest
+          if (value.problems.length) this.problems.set(entry.tag, value.problems);
+        } catch (error) {
+          value = this.failed(entry.tag, error);
+        }
+        cache.set(key, value, cost);
+      });
     return known;
   }
 
   /** Forgets failures that may pass, so that they are tried again: TensorBoard may have been away for a moment. */
   retry() {
     for (const cache of [this.values, this.fixed])
-      for (const [key, { value }] of [...cache.entries]) if ((value.error ?? value.value?.error)?.passing) cache.delete(key);
+      for (const [key, { value }] of [...cache.entries])
+        if ((value.error ?? value.value?.error)?.passing) cache.delete(key);
     for (const [what, problems] of this.problems) if (problems.passing) this.problems.delete(what);
   }
 
@@ -104,10 +117,13 @@ export class Library {
   /** Runs a task once at a time for a key, and says so when it is done. */
   fetch(key, task) {
     if (this.waiting.has(key)) return;
-    this.waiting.set(key, task().finally(() => {
-      this.waiting.delete(key);
-      this.changed();
-    }));
+    this.waiting.set(
+      key,
+      task().finally(() => {
+        this.waiting.delete(key);
+        this.changed();
+      }),
+    );
   }
 
   /** Whether nothing is on its way: the screen shows all there is. */

@@ -4,7 +4,7 @@ import { table } from "./colour.js";
 import { mapValues } from "./record.js";
 
 const FINE = 56; // cells a side to which a smooth map is interpolated before the canvas enlarges it
-const SEGMENTS = 160; // cells a side at which superpixels are drawn
+const SEGMENTS = 144; // cells a side at which superpixels are drawn at least, where they have as many
 
 const scratch = document.createElement("canvas");
 
@@ -22,14 +22,36 @@ export function paint(canvas, picture, map, look) {
   context.imageSmoothingEnabled = true;
   context.clearRect(0, 0, canvas.width, canvas.height);
   if (picture) context.drawImage(map && look.muted ? mutedOf(picture) : picture, 0, 0, canvas.width, canvas.height);
-  const field = map && look.top > 0 ? fieldOf(map, look, canvas) : null;
-  if (!field) return;
-  scratch.width = field.width;
-  scratch.height = field.height;
-  scratch.getContext("2d").putImageData(tint(field, look), 0, 0);
-  context.imageSmoothingEnabled = field.smooth;
+  const tinted = map && look.top > 0 ? tint(map, look, canvas) : null;
+  if (!tinted) return;
+  scratch.width = tinted.image.width; // which also empties it
+  scratch.height = tinted.image.height;
+  scratch.getContext("2d").putImageData(tinted.image, 0, 0);
+  context.imageSmoothingEnabled = tinted.smooth;
   context.drawImage(scratch, 0, 0, canvas.width, canvas.height);
 }
+
+/** The map in colour as {image, smooth}; null while the superpixels are on their way. */
+function tint(map, look, canvas) {
+  if (map.coefficients && !look.labels) return null;
+  if (!map.coefficients) {
+    const { values, width, height, smooth } = fieldOf(map, look, canvas);
+    return { image: imageOf(colourise(values, look), width, height), smooth };
+  }
+  // A superpixel has one colour: it is looked up once and copied to its cells.
+  const { cells, width, height } = shrunk(look.labels, canvas);
+  const pixels = copyTo(new Uint32Array(cells.length), cells, colourise(map.coefficients, look));
+  return { image: imageOf(pixels, width, height), smooth: false };
+}
+
+/** out[i] = values[cells[i]], 0 where there is none. A plain loop: `from` with a function is ten times slower. */
+function copyTo(out, cells, values) {
+  for (let index = 0; index < cells.length; index++)
+    if (cells[index] < values.length) out[index] = values[cells[index]];
+  return out;
+}
+
+const imageOf = (pixels, width, height) => new ImageData(new Uint8ClampedArray(pixels.buffer), width, height);
 
 const muted = new WeakMap();
 
@@ -40,7 +62,10 @@ function mutedOf(picture) {
   const canvas = Object.assign(document.createElement("canvas"), { width, height });
   const context = canvas.getContext("2d");
   context.drawImage(picture, 0, 0);
-  for (const [operation, colour] of [["saturation", "#808080"], ["source-atop", "rgb(178 178 178 / 45%)"]]) {
+  for (const [operation, colour] of [
+    ["saturation", "#808080"],
+    ["source-atop", "rgb(178 178 178 / 45%)"],
+  ]) {
     context.globalCompositeOperation = operation;
     context.fillStyle = colour;
     context.fillRect(0, 0, width, height);
@@ -57,28 +82,50 @@ export function fieldOf(map, look, canvas) {
   return { ...enlarge(values, map.width, map.height), smooth: true };
 }
 
-/** A coefficient for each superpixel, at most SEGMENTS cells a side. */
-function spread(coefficients, { labels, width, height }, canvas) {
-  const shrink = Math.min(1, Math.max(SEGMENTS, canvas.width / 2) / Math.max(width, height));
-  const columns = Math.max(1, Math.round(width * shrink)), rows = Math.max(1, Math.round(height * shrink));
-  const values = new Float32Array(rows * columns);
+/** A coefficient for each superpixel. */
+function spread(coefficients, labels, canvas) {
+  const { cells, width, height } = shrunk(labels, canvas);
+  return { values: copyTo(new Float32Array(cells.length), cells, coefficients), width, height, smooth: false };
+}
+
+const small = new WeakMap();
+
+/** Superpixels with no more cells than show, as {cells, width, height}; made once for a size. */
+function shrunk(labels, canvas) {
+  const shrink = Math.min(1, Math.max(SEGMENTS, canvas.width) / Math.max(labels.width, labels.height));
+  if (!small.has(labels)) small.set(labels, new Map());
+  const made = small.get(labels);
+  if (!made.has(shrink)) made.set(shrink, shrinkBy(labels, shrink));
+  return made.get(shrink);
+}
+
+function shrinkBy({ labels, width, height }, shrink) {
+  const columns = Math.max(1, Math.round(width * shrink));
+  const rows = Math.max(1, Math.round(height * shrink));
+  const cells = new Uint16Array(rows * columns);
   for (let y = 0; y < rows; y++) {
     const from = Math.floor(((y + 0.5) * height) / rows) * width;
-    for (let x = 0; x < columns; x++) values[y * columns + x] = coefficients[labels[from + Math.floor(((x + 0.5) * width) / columns)]] ?? 0;
+    for (let x = 0; x < columns; x++) cells[y * columns + x] = labels[from + Math.floor(((x + 0.5) * width) / columns)];
   }
-  return { values, width: columns, height: rows, smooth: false };
+  return { cells, width: columns, height: rows };
 }
 
 /** Bilinear between the centres of cells, as area averages ask for. */
 function enlarge(values, width, height) {
-  const columns = Math.max(width, FINE), rows = Math.max(height, FINE);
+  const columns = Math.max(width, FINE),
+    rows = Math.max(height, FINE);
   if (columns === width && rows === height) return { values, width, height };
-  const across = weights(width, columns), down = weights(height, rows);
+  const across = weights(width, columns),
+    down = weights(height, rows);
   const out = new Float32Array(rows * columns);
   for (let y = 0; y < rows; y++) {
-    const top = down.low[y] * width, bottom = down.high[y] * width, below = down.share[y];
+    const top = down.low[y] * width,
+      bottom = down.high[y] * width,
+      below = down.share[y];
     for (let x = 0; x < columns; x++) {
-      const left = across.low[x], right = across.high[x], beside = across.share[x];
+      const left = across.low[x],
+        right = across.high[x],
+        beside = across.share[x];
       const upper = values[top + left] + beside * (values[top + right] - values[top + left]);
       const lower = values[bottom + left] + beside * (values[bottom + right] - values[bottom + left]);
       out[y * columns + x] = upper + below * (lower - upper);
@@ -88,7 +135,9 @@ function enlarge(values, width, height) {
 }
 
 function weights(from, to) {
-  const low = new Uint16Array(to), high = new Uint16Array(to), share = new Float32Array(to);
+  const low = new Uint16Array(to),
+    high = new Uint16Array(to),
+    share = new Float32Array(to);
   for (let index = 0; index < to; index++) {
     const position = Math.min(Math.max(((index + 0.5) * from) / to - 0.5, 0), from - 1);
     low[index] = Math.floor(position);
@@ -98,21 +147,29 @@ function weights(from, to) {
   return { low, high, share };
 }
 
-function tint({ values, width, height }, { top, signed, opacity, threshold, colours, plain }) {
-  const image = new ImageData(width, height);
-  const steps = table(colours, signed);
-  const { data } = image;
+/** The colours of values, each four bytes (red, green, blue, opacity) in one number, as an ImageData holds them. */
+function colourise(values, { top, signed, opacity, threshold, colours, plain }) {
+  const steps = packedTable(colours, signed);
+  const pixels = new Uint32Array(values.length);
+  const scale = 1 / top;
   for (let index = 0; index < values.length; index++) {
-    const share = Math.min(Math.max(values[index] / top, signed ? -1 : 0), 1);
-    const strength = Math.abs(share);
+    const share = Math.min(Math.max(values[index] * scale, signed ? -1 : 0), 1);
+    const strength = share < 0 ? -share : share;
     if (!plain && (strength < threshold || strength === 0)) continue;
-    const step = 3 * Math.round(signed ? (share + 1) * 127.5 : share * 255);
-    data[4 * index] = steps[step];
-    data[4 * index + 1] = steps[step + 1];
-    data[4 * index + 2] = steps[step + 2];
-    data[4 * index + 3] = plain ? 255 : Math.round(255 * opacity * strength);
+    const alpha = plain ? 255 : (255 * opacity * strength + 0.5) | 0;
+    pixels[index] = steps[((signed ? (share + 1) * 127.5 : share * 255) + 0.5) | 0] | (alpha << 24);
   }
-  return image;
+  return pixels;
+}
+
+const packed = new WeakMap();
+
+/** A table of colours as numbers of which the lowest byte is red. */
+function packedTable(colours, signed) {
+  const steps = table(colours, signed);
+  const pack = (_, step) => steps[3 * step] | (steps[3 * step + 1] << 8) | (steps[3 * step + 2] << 16);
+  if (!packed.has(steps)) packed.set(steps, Uint32Array.from({ length: 256 }, pack));
+  return packed.get(steps);
 }
 
 /** The value of a map at a place, both coordinates 0..1 of the picture: {value, row, column} or {value, segment}. */
@@ -122,7 +179,8 @@ export function valueAt(map, labels, across, down) {
     const segment = labels.labels[cell(down, labels.height) * labels.width + cell(across, labels.width)];
     return { value: map.coefficients[segment] ?? 0, segment };
   }
-  const row = cell(down, map.height), column = cell(across, map.width);
+  const row = cell(down, map.height),
+    column = cell(across, map.width);
   const level = map.bytes[row * map.width + column];
   return { value: map.vmin + (level / 255) * (map.vmax - map.vmin), row, column };
 }

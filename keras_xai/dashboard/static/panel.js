@@ -16,7 +16,11 @@ const GROUPS = {
 
 export function createPanel(app) {
   const groups = { methods: methodsGroup(app), overlay: overlayGroup(app), samples: samplesGroup(app) };
-  const element = h("aside", { class: "panel", "aria-label": "Settings" }, Object.values(groups).map((group) => group.element));
+  const element = h(
+    "aside",
+    { class: "panel", "aria-label": "Settings" },
+    Object.values(groups).map((group) => group.element),
+  );
   const update = () => {
     const wanted = GROUPS[app.values.view];
     element.hidden = !app.withPanel;
@@ -60,15 +64,47 @@ function overlayGroup(app) {
   const opacity = slider(app, "opacity", 0, 1, 0.05);
   const threshold = slider(app, "threshold", 0, 0.95, 0.05);
   const size = slider(app, "size", 64, 360, 8, (value) => `${value} px`);
-  const colours = choice(app, "colours", Object.entries(COLOURS).map(([name, { label }]) => [name, label]));
-  const smooth = choice(app, "smooth", [["true", "smooth"], ["false", "blocky"]], (text) => text === "true");
-  const muted = choice(app, "muted", [["true", "grey"], ["false", "in colour"]], (text) => text === "true");
-  const scale = choice(app, "scale", [["run", "all epochs"], ["image", "per image"]]);
-  const mutedRow = row("Picture", muted.control), opacityRow = row("Opacity", opacity.control, opacity.value);
+  const colours = choice(
+    app,
+    "colours",
+    Object.entries(COLOURS).map(([name, { label }]) => [name, label]),
+  );
+  const smooth = choice(
+    app,
+    "smooth",
+    [
+      ["true", "smooth"],
+      ["false", "blocky"],
+    ],
+    (text) => text === "true",
+  );
+  const muted = choice(
+    app,
+    "muted",
+    [
+      ["true", "grey"],
+      ["false", "in colour"],
+    ],
+    (text) => text === "true",
+  );
+  const scale = choice(app, "scale", [
+    ["run", "all epochs"],
+    ["image", "per image"],
+  ]);
+  const mutedRow = row("Picture", muted.control),
+    opacityRow = row("Opacity", opacity.control, opacity.value);
   const hides = "Hides what is weaker than this share of the scale";
   const thresholdRow = Object.assign(row("Threshold", threshold.control, threshold.value), { title: hides });
-  const element = group("Maps", opacityRow, thresholdRow, row("Size", size.control, size.value), row("Colours", colours.control),
-    row("Cells", smooth.control), mutedRow, row("Scale", scale.control));
+  const element = group(
+    "Maps",
+    opacityRow,
+    thresholdRow,
+    row("Size", size.control, size.value),
+    row("Colours", colours.control),
+    row("Cells", smooth.control),
+    mutedRow,
+    row("Scale", scale.control),
+  );
   const all = [opacity, threshold, size, colours, smooth, muted, scale];
   const update = () => {
     for (const one of [opacityRow, thresholdRow, mutedRow]) one.hidden = app.values.view === "activations";
@@ -78,7 +114,14 @@ function overlayGroup(app) {
 }
 
 function slider(app, name, min, max, step, text = percent0) {
-  const control = h("input", { type: "range", min, max, step, name, oninput: () => app.set({ [name]: Number(control.value) }) });
+  const control = h("input", {
+    type: "range",
+    min,
+    max,
+    step,
+    name,
+    oninput: () => app.set({ [name]: Number(control.value) }),
+  });
   const value = h("output");
   const update = () => {
     control.value = app.values[name];
@@ -95,12 +138,30 @@ function choice(app, name, pairs, read = (text) => text) {
 }
 
 function samplesGroup(app) {
-  const label = h("select", { name: "label", onchange: () => app.set({ label: label.value === "" ? null : Number(label.value) }) });
-  const outcome = choice(app, "outcome", [["all", "all"], ["right", "right"], ["wrong", "wrong"], ["flipped", "newly flipped"]]);
-  const text = h("input", { type: "search", name: "text", placeholder: "name or class", oninput: () => app.set({ text: text.value }) });
-  const flagged = h("input", { type: "checkbox", name: "flagged", onchange: () => app.set({ flagged: flagged.checked }) });
+  const label = h("select", {
+    name: "label",
+    onchange: () => app.set({ label: label.value === "" ? null : Number(label.value) }),
+  });
+  const outcome = choice(app, "outcome", [
+    ["all", "all"],
+    ["right", "right"],
+    ["wrong", "wrong"],
+    ["flipped", "newly flipped"],
+  ]);
+  const text = h("input", {
+    type: "search",
+    name: "text",
+    placeholder: "name or class",
+    oninput: () => app.set({ text: text.value }),
+  });
+  const flagged = h("input", {
+    type: "checkbox",
+    name: "flagged",
+    onchange: () => app.set({ flagged: flagged.checked }),
+  });
   const flaggedRow = h("label", { class: "box" }, flagged, h("span", { text: "Flagged first" }));
-  const outcomeRow = row("Predicted", outcome.control), textRow = row("Find", text);
+  const outcomeRow = row("Predicted", outcome.control),
+    textRow = row("Find", text);
   const element = group("Samples", row("Class", label), outcomeRow, textRow, flaggedRow);
   const update = () => {
     const { view } = app.values;

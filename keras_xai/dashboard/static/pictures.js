@@ -9,7 +9,10 @@ export async function decodePicture(bytes, side = Infinity) {
   const blob = new Blob([bytes], { type: "image/jpeg" });
   const shrink = Math.min(1, side / Math.max(width, height));
   if (shrink === 1) return createImageBitmap(blob);
-  const size = { resizeWidth: Math.max(1, Math.round(width * shrink)), resizeHeight: Math.max(1, Math.round(height * shrink)) };
+  const size = {
+    resizeWidth: Math.max(1, Math.round(width * shrink)),
+    resizeHeight: Math.max(1, Math.round(height * shrink)),
+  };
   return createImageBitmap(blob, { ...size, resizeQuality: "high" });
 }
 

@@ -63,7 +63,9 @@ function guess(filter, left, up, corner) {
 }
 
 function nearest(left, up, corner) {
-  const toLeft = Math.abs(up - corner), toUp = Math.abs(left - corner), toCorner = Math.abs(left + up - 2 * corner);
+  const toLeft = Math.abs(up - corner),
+    toUp = Math.abs(left - corner),
+    toCorner = Math.abs(left + up - 2 * corner);
   if (toLeft <= toUp && toLeft <= toCorner) return left;
   return toUp <= toCorner ? up : corner;
 }

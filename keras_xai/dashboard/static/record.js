@@ -8,7 +8,8 @@ const EFFECT = ["effect", "lower", "upper", "flips", "control", "images"];
 export function unpack(buffer) {
   const view = new DataView(buffer);
   const count = buffer.byteLength >= 4 ? view.getUint32(0, true) : 0;
-  if (count < 1 || count > MOST_BLOBS || buffer.byteLength < 4 * (count + 1)) throw new Error("The record is truncated.");
+  if (count < 1 || count > MOST_BLOBS || buffer.byteLength < 4 * (count + 1))
+    throw new Error("The record is truncated.");
   const blobs = [];
   let offset = 4 * (count + 1);
   for (let index = 0; index < count; index++) {
@@ -36,22 +37,28 @@ function readManifest(bytes) {
 /** What stays the same over a fit: {classNames, methods, samples: [{id, name, label, height, width, picture, segments}]}. */
 export function readInputs({ manifest, blobs }) {
   const problems = [];
-  const samples = list(manifest.samples).filter(isObject).map((sample) => ({
-    id: String(sample.id),
-    name: String(sample.name ?? sample.id),
-    label: readLabel(sample.label),
-    height: whole(sample.height, MOST_SIDE) ?? 1,
-    width: whole(sample.width, MOST_SIDE) ?? 1,
-    picture: blobAt(blobs, sample.blob),
-    segments: sample.segments == null ? null : blobAt(blobs, sample.segments),
-  }));
+  const samples = list(manifest.samples)
+    .filter(isObject)
+    .map((sample) => ({
+      id: String(sample.id),
+      name: String(sample.name ?? sample.id),
+      label: readLabel(sample.label),
+      height: whole(sample.height, MOST_SIDE) ?? 1,
+      width: whole(sample.width, MOST_SIDE) ?? 1,
+      picture: blobAt(blobs, sample.blob),
+      segments: sample.segments == null ? null : blobAt(blobs, sample.segments),
+    }));
   nameKeys(samples);
   for (const sample of samples) if (!sample.picture) problems.push(`The picture of sample ${sample.name} is missing.`);
-  const methods = list(manifest.methods).filter(isObject).map((method) => ({
-    name: String(method.name),
-    signed: method.signed === true,
-    about: Object.fromEntries(["layer", "score"].map((key) => [key, method[key] == null ? null : String(method[key])])),
-  }));
+  const methods = list(manifest.methods)
+    .filter(isObject)
+    .map((method) => ({
+      name: String(method.name),
+      signed: method.signed === true,
+      about: Object.fromEntries(
+        ["layer", "score"].map((key) => [key, method[key] == null ? null : String(method[key])]),
+      ),
+    }));
   const classNames = Array.isArray(manifest.class_names) ? manifest.class_names.map(String) : null;
   const by = (field) => new Map(samples.map((sample) => [sample[field], sample]));
   return { classNames, methods, samples, byId: by("id"), byKey: by("key"), problems };
@@ -90,7 +97,11 @@ export function readEpoch({ manifest, blobs }) {
     }
     const method = String(entry.method);
     if (!maps.has(method)) maps.set(method, new Map());
-    maps.get(method).set(String(entry.sample), { ...map, r2: real(entry.r2), measures: isObject(entry.measures) ? entry.measures : {} });
+    maps.get(method).set(String(entry.sample), {
+      ...map,
+      r2: real(entry.r2),
+      measures: isObject(entry.measures) ? entry.measures : {},
+    });
   }
   return { logs: isObject(manifest.logs) ? manifest.logs : {}, outcomes, maps, problems };
 }
@@ -98,17 +109,26 @@ export function readEpoch({ manifest, blobs }) {
 /** Layers with their tiles: {layers: [{name, channels, tiles: channel → id → map, drivers: channel → […]}], problems}. */
 export function readActivations({ manifest, blobs }) {
   const problems = [];
-  const layers = list(manifest.layers).filter(isObject).map((layer) => {
-    const tiles = new Map();
-    for (const tile of list(layer.tiles).filter(isObject)) {
-      const map = readMap(layer, tile, blobs[1]);
-      if (!map) problems.push(`A tile of layer ${layer.name} (sample ${tile.sample}, channel ${tile.channel}) does not fit the record.`);
-      else if (!tiles.has(tile.channel)) tiles.set(tile.channel, new Map([[String(tile.sample), map]]));
-      else tiles.get(tile.channel).set(String(tile.sample), map);
-    }
-    const drivers = new Map(list(layer.drivers).filter(isObject).map((driver) => [driver.channel, list(driver.samples).map(readDriver)]));
-    return { name: String(layer.name), channels: list(layer.channels).filter(Number.isInteger), tiles, drivers };
-  });
+  const layers = list(manifest.layers)
+    .filter(isObject)
+    .map((layer) => {
+      const tiles = new Map();
+      for (const tile of list(layer.tiles).filter(isObject)) {
+        const map = readMap(layer, tile, blobs[1]);
+        if (!map)
+          problems.push(
+            `A tile of layer ${layer.name} (sample ${tile.sample}, channel ${tile.channel}) does not fit the record.`,
+          );
+        else if (!tiles.has(tile.channel)) tiles.set(tile.channel, new Map([[String(tile.sample), map]]));
+        else tiles.get(tile.channel).set(String(tile.sample), map);
+      }
+      const drivers = new Map(
+        list(layer.drivers)
+          .filter(isObject)
+          .map((driver) => [driver.channel, list(driver.samples).map(readDriver)]),
+      );
+      return { name: String(layer.name), channels: list(layer.channels).filter(Number.isInteger), tiles, drivers };
+    });
   return { layers, problems };
 }
 
@@ -116,10 +136,19 @@ export function readActivations({ manifest, blobs }) {
 export function readAlert({ manifest, blobs }) {
   const problems = [];
   const picture = (number) => blobAt(blobs, number);
-  const pairs = list(manifest.pairs).filter(isObject).map((pair) => ({
-    before: picture(pair.before), after: picture(pair.after), from: whole(pair.from), to: whole(pair.to),
-  }));
-  const named = new Set(list(manifest.pairs).filter(isObject).flatMap((pair) => [pair.before, pair.after]));
+  const pairs = list(manifest.pairs)
+    .filter(isObject)
+    .map((pair) => ({
+      before: picture(pair.before),
+      after: picture(pair.after),
+      from: whole(pair.from),
+      to: whole(pair.to),
+    }));
+  const named = new Set(
+    list(manifest.pairs)
+      .filter(isObject)
+      .flatMap((pair) => [pair.before, pair.after]),
+  );
   const rest = blobs.map((_, number) => number).filter((number) => number > 0 && !named.has(number));
   const donors = (Array.isArray(manifest.donors) ? manifest.donors : rest).map(picture).filter(Boolean);
   if (pairs.some((pair) => !pair.before || !pair.after)) problems.push("A picture of the alert is missing.");
@@ -137,7 +166,10 @@ export function readAlert({ manifest, blobs }) {
     region: numbers(manifest.region, 4),
     property: manifest.property == null ? null : String(manifest.property),
     affected: list(manifest.affected).map(String),
-    effects, pairs, donors, problems,
+    effects,
+    pairs,
+    donors,
+    problems,
   };
 }
 
@@ -146,8 +178,11 @@ function readMap(size, place, packed) {
     const coefficients = Float32Array.from(place.coefficients, (value) => real(value) ?? 0);
     return { coefficients, ...extent(coefficients) };
   }
-  const height = whole(size.height, MOST_SIDE), width = whole(size.width, MOST_SIDE), offset = whole(place.offset);
-  const vmin = real(place.vmin), vmax = real(place.vmax);
+  const height = whole(size.height, MOST_SIDE),
+    width = whole(size.width, MOST_SIDE),
+    offset = whole(place.offset);
+  const vmin = real(place.vmin),
+    vmax = real(place.vmax);
   if (!height || !width || offset == null || vmin == null || vmax == null || !packed) return null;
   if (offset + height * width > packed.length) return null;
   return { height, width, vmin, vmax, bytes: packed.subarray(offset, offset + height * width) };
@@ -156,11 +191,14 @@ function readMap(size, place, packed) {
 /** The values of a map, (height · width) float32. */
 export function mapValues({ bytes, vmin, vmax }) {
   const step = (vmax - vmin) / 255;
-  return Float32Array.from(bytes, (level) => vmin + level * step);
+  const values = new Float32Array(bytes.length);
+  for (let index = 0; index < bytes.length; index++) values[index] = vmin + bytes[index] * step;
+  return values;
 }
 
 function extent(values) {
-  let vmin = 0, vmax = 0;
+  let vmin = 0,
+    vmax = 0;
   for (const value of values) {
     vmin = Math.min(vmin, value);
     vmax = Math.max(vmax, value);
@@ -169,15 +207,19 @@ function extent(values) {
 }
 
 const readOutcome = (sample) => ({
-  target: whole(sample.target), predicted: whole(sample.predicted), confidence: real(sample.confidence),
-  valid: sample.valid !== false, flagged: sample.flagged === true,
+  target: whole(sample.target),
+  predicted: whole(sample.predicted),
+  confidence: real(sample.confidence),
+  valid: sample.valid !== false,
+  flagged: sample.flagged === true,
 });
 
 const readDriver = (driver) => ({ id: String(driver?.id), crop: numbers(driver?.crop, 4), value: real(driver?.value) });
 
-const readLabel = (label) => (Array.isArray(label) ? label.map((one) => whole(one)).filter((one) => one != null) : whole(label));
+const readLabel = (label) =>
+  Array.isArray(label) ? label.map((one) => whole(one)).filter((one) => one != null) : whole(label);
 
-const blobAt = (blobs, number) => (Number.isInteger(number) && number > 0 ? blobs[number] ?? null : null);
+const blobAt = (blobs, number) => (Number.isInteger(number) && number > 0 ? (blobs[number] ?? null) : null);
 
 export const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
@@ -187,4 +229,5 @@ const real = (value) => (typeof value === "number" && Number.isFinite(value) ? v
 
 const whole = (value, most = 2 ** 31) => (Number.isInteger(value) && value >= 0 && value <= most ? value : null);
 
-const numbers = (values, count) => (Array.isArray(values) && values.length === count && values.every(Number.isFinite) ? values : null);
+const numbers = (values, count) =>
+  Array.isArray(values) && values.length === count && values.every(Number.isFinite) ? values : null;

@@ -10,7 +10,9 @@ export function followReloads(reload) {
     const message = JSON.parse(data);
     if (message.isReply) return;
     told = true;
-    channel.port1.postMessage(JSON.stringify({ type: message.type, id: message.id, payload: null, error: null, isReply: true }));
+    channel.port1.postMessage(
+      JSON.stringify({ type: message.type, id: message.id, payload: null, error: null, isReply: true }),
+    );
     if (message.type === "experimental.DataReloaded") reload();
   };
   if (window.parent !== window) window.parent.postMessage("experimental.bootstrap", "*", [channel.port2]);

@@ -4,6 +4,8 @@ import { epochAt, epochAxis } from "./streams.js";
 import { className, isRight } from "./text.js";
 import { topOf } from "./paint.js";
 
+const MOST_ALERTS = 300; // of a fit, that are read
+
 /** The fits on screen: those chosen, else the one that began last. */
 export function shownStreams(streams, runs) {
   const chosen = streams.filter((stream) => runs?.includes(stream.key));
@@ -19,7 +21,8 @@ export function shownEpoch(axis, epoch) {
 export function methodsOf(app) {
   const methods = new Map();
   for (const stream of app.streams)
-    for (const method of app.library.inputs(stream)?.methods ?? []) if (!methods.has(method.name)) methods.set(method.name, method);
+    for (const method of app.library.inputs(stream)?.methods ?? [])
+      if (!methods.has(method.name)) methods.set(method.name, method);
   return [...methods.values()];
 }
 
@@ -37,7 +40,14 @@ export function allRows(app) {
     for (const sample of inputs?.samples ?? []) {
       const { key } = sample;
       if (!rows.has(key))
-        rows.set(key, { key, id: sample.id, name: sample.name, label: sample.label, truth: className(sample.label, inputs.classNames), samples: new Map() });
+        rows.set(key, {
+          key,
+          id: sample.id,
+          name: sample.name,
+          label: sample.label,
+          truth: className(sample.label, inputs.classNames),
+          samples: new Map(),
+        });
       rows.get(key).samples.set(stream.key, sample);
     }
   }
@@ -68,9 +78,18 @@ export function shownRows(app) {
   const only = affected ? affectedKeys(app, affected) : null;
   const flags = new Map();
   const passes = (row) => {
-    const said = app.streams.filter((stream) => row.samples.has(stream.key)).map((stream) => outcomeOf(app, stream, row.samples.get(stream.key)));
-    flags.set(row.key, said.some((one) => one.outcome?.flagged));
-    const found = !wanted || [row.name, row.truth, row.id, ...said.map((one) => one.predicted)].some((part) => part.toLowerCase().includes(wanted));
+    const said = app.streams
+      .filter((stream) => row.samples.has(stream.key))
+      .map((stream) => outcomeOf(app, stream, row.samples.get(stream.key)));
+    flags.set(
+      row.key,
+      said.some((one) => one.outcome?.flagged),
+    );
+    const found =
+      !wanted ||
+      [row.name, row.truth, row.id, ...said.map((one) => one.predicted)].some((part) =>
+        part.toLowerCase().includes(wanted),
+      );
     const ofClass = label === null || row.label === label || (Array.isArray(row.label) && row.label.includes(label));
     return found && ofClass && (!only || only.includes(row.key)) && hasOutcome(said, outcome);
   };
@@ -86,7 +105,8 @@ function hasOutcome(said, outcome) {
 
 function affectedKeys(app, key) {
   for (const stream of app.streams)
-    for (const entry of stream.alerts) if (alertKey(entry) === key) return affectedSamples(app, entry).map((sample) => sample.key);
+    for (const entry of stream.alerts)
+      if (alertKey(entry) === key) return affectedSamples(app, entry).map((sample) => sample.key);
   return [];
 }
 
@@ -97,7 +117,34 @@ export function affectedSamples(app, entry) {
 }
 
 /** How the address names an alert. */
-export const alertKey = ({ owner, tag }) => `${owner.run}:${tag.replace(/^keras_xai\//, "")}:${owner.session.slice(0, 8)}`;
+export const alertKey = ({ owner, tag }) =>
+  `${owner.run}:${tag.replace(/^keras_xai\//, "")}:${owner.session.slice(0, 8)}`;
+
+/** The alerts of the fits on screen: [{key, stream, entry, alert, className}], alert undefined while it is on its way. */
+export function allAlerts(app) {
+  const found = [];
+  for (const stream of app.streams)
+    for (const entry of stream.alerts.slice(0, MOST_ALERTS)) {
+      const alert = app.library.alert(entry);
+      const names = app.library.inputs(entry.owner)?.classNames;
+      found.push({
+        key: alertKey(entry),
+        stream,
+        entry,
+        alert,
+        className: alert && (alert.className || className(alert.classIndex, names)),
+      });
+    }
+  return found;
+}
+
+/** Where or what the cue is, in words. */
+export const cueName = ({ cue, region, property }) =>
+  property
+    ? `${cue} cue: ${property}`
+    : region
+      ? `${cue} cue at row ${region[0]}, column ${region[1]} (${region[2]}×${region[3]})`
+      : `${cue} cue`;
 
 /** [[index, name]] of the classes that samples belong to. */
 export function classesOf(app) {
@@ -105,7 +152,8 @@ export function classesOf(app) {
   for (const stream of app.streams) {
     const inputs = app.library.inputs(stream);
     for (const sample of inputs?.samples ?? [])
-      for (const label of [sample.label].flat()) if (label !== null) classes.set(label, className(label, inputs.classNames));
+      for (const label of [sample.label].flat())
+        if (label !== null) classes.set(label, className(label, inputs.classNames));
   }
   return [...classes].sort(([a], [b]) => a - b);
 }
@@ -113,7 +161,8 @@ export function classesOf(app) {
 /** How a map is drawn: see paint.js. One scale over all epochs and fits on screen, or each picture's own. */
 export function lookOf(app, stream, sample, method, map) {
   const { opacity, threshold, smooth, muted, colours, scale } = app.values;
-  const ranges = scale === "run" ? app.streams.map((one) => rangeOf(app, one, sample.key, method.name)).filter(Boolean) : [];
+  const ranges =
+    scale === "run" ? app.streams.map((one) => rangeOf(app, one, sample.key, method.name)).filter(Boolean) : [];
   if (map) ranges.push([map.vmin, map.vmax]);
   const top = Math.max(0, ...ranges.map((range) => topOf(range, method.signed)));
   const labels = map?.coefficients ? app.library.labels(stream, sample) : undefined;

@@ -10,7 +10,10 @@ function overHttp(base) {
   const get = async (route, query, read) => {
     const url = new URL(`${route}?${new URLSearchParams(query)}`, base);
     const answer = await fetch(url).catch(() => {
-      throw Object.assign(new Error("TensorBoard does not answer. Is it still running? Start it again and reload the page."), { passing: true });
+      throw Object.assign(
+        new Error("TensorBoard does not answer. Is it still running? Start it again and reload the page."),
+        { passing: true },
+      );
     });
     if (answer.ok) return read(answer);
     const said = await answer.json().catch(() => ({}));
@@ -19,7 +22,8 @@ function overHttp(base) {
   return {
     live: true,
     index: () => get("index", {}, (answer) => answer.json()),
-    record: (run, tag, wall) => get("record", { run, tag, wall: JSON.stringify(wall) }, (answer) => answer.arrayBuffer()),
+    record: (run, tag, wall) =>
+      get("record", { run, tag, wall: JSON.stringify(wall) }, (answer) => answer.arrayBuffer()),
     series: (run, name, session, measures) =>
       get("series", { run, name, session, measures: measures ? 1 : 0 }, (answer) => answer.json()),
   };

@@ -4,16 +4,46 @@ const PREFIX = "p.keras_xai.";
 
 /** Every setting with its start value. Lists are of strings; null means "not chosen": the view decides. */
 export const DEFAULTS = {
-  view: "grid", runs: null, epoch: null, hidden: [], opacity: 0.8, colours: "ember", threshold: 0, smooth: true, muted: true, scale: "run",
-  size: 144, label: null, outcome: "all", flagged: true, text: "", sample: null, first: null, second: null, alert: null,
-  affected: null, layer: null, panel: null,
+  view: "grid",
+  runs: null,
+  epoch: null,
+  hidden: [],
+  opacity: 0.8,
+  colours: "ember",
+  threshold: 0,
+  smooth: true,
+  muted: true,
+  scale: "run",
+  size: 144,
+  label: null,
+  outcome: "all",
+  flagged: true,
+  text: "",
+  sample: null,
+  first: null,
+  second: null,
+  alert: null,
+  affected: null,
+  layer: null,
+  panel: null,
 };
 
 const CHOICES = {
-  view: ["grid", "filmstrip", "alerts", "curves", "activations"], colours: ["ember", "viridis", "grey"],
-  scale: ["run", "image"], panel: [true, false], outcome: ["all", "right", "wrong", "flipped"],
+  view: ["grid", "filmstrip", "alerts", "curves", "activations"],
+  colours: ["ember", "viridis", "grey"],
+  scale: ["run", "image"],
+  panel: [true, false],
+  outcome: ["all", "right", "wrong", "flipped"],
 };
-const RANGES = { opacity: [0, 1], threshold: [0, 0.95], size: [64, 360], epoch: [-1, 1e9], first: [-1, 1e9], second: [-1, 1e9], label: [0, 1e9] };
+const RANGES = {
+  opacity: [0, 1],
+  threshold: [0, 0.95],
+  size: [64, 360],
+  epoch: [-1, 1e9],
+  first: [-1, 1e9],
+  second: [-1, 1e9],
+  label: [0, 1e9],
+};
 
 export class State {
   /** @param changed called after each change. */
@@ -68,7 +98,8 @@ function decode(text) {
 /** The value if it fits the setting: an address can be mistyped. */
 function check(name, value) {
   if (name in CHOICES) return CHOICES[name].includes(value) ? value : undefined;
-  if (name in RANGES) return Number.isFinite(value) && value >= RANGES[name][0] && value <= RANGES[name][1] ? value : undefined;
+  if (name in RANGES)
+    return Number.isFinite(value) && value >= RANGES[name][0] && value <= RANGES[name][1] ? value : undefined;
   if (name === "runs" || name === "hidden") return Array.isArray(value) ? value.map(String) : undefined;
   if (typeof DEFAULTS[name] === "boolean") return typeof value === "boolean" ? value : undefined;
   return String(value);
@@ -76,10 +107,16 @@ function check(name, value) {
 
 function writeAddress(values) {
   const target = addressed();
-  const kept = target.location.hash.replace(/^#/, "").split("&").filter((part) => part && !part.startsWith(PREFIX));
+  const kept = target.location.hash
+    .replace(/^#/, "")
+    .split("&")
+    .filter((part) => part && !part.startsWith(PREFIX));
   const ours = Object.entries(values)
     .filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(DEFAULTS[name]))
-    .map(([name, value]) => `${PREFIX}${name}=${encodeURIComponent(typeof value === "string" ? value : JSON.stringify(value))}`);
+    .map(
+      ([name, value]) =>
+        `${PREFIX}${name}=${encodeURIComponent(typeof value === "string" ? value : JSON.stringify(value))}`,
+    );
   try {
     // With the whole address: TensorBoard's frame has a <base>, against which "#…" alone would be resolved.
     const { pathname, search } = target.location;

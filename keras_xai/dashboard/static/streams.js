@@ -5,7 +5,9 @@ import { isObject, list } from "./record.js";
 /** The streams of an index, oldest first: [{key, run, name, session, label, started, ended, inputs, epochs, maps, activations, alerts}]. */
 export function readStreams(index) {
   if (!isObject(index) || index.version !== 1)
-    throw new Error(`The plugin speaks version ${index?.version} and this page version 1. Reload the page without its cache.`);
+    throw new Error(
+      `The plugin speaks version ${index?.version} and this page version 1. Reload the page without its cache.`,
+    );
   const streams = new Map();
   for (const { run, records } of list(index.runs).filter(isObject))
     for (const record of list(records).filter(isObject)) add(streams, String(run), record);
@@ -24,7 +26,12 @@ function add(streams, run, record) {
   const wall = Number(record.wall_time) || 0;
   stream.started = Math.min(stream.started, wall);
   stream.ended = Math.max(stream.ended, wall);
-  const entry = { tag: String(record.tag), wall, epoch: record.kind === "baseline" ? -1 : record.epoch, flagged: record.flagged === true };
+  const entry = {
+    tag: String(record.tag),
+    wall,
+    epoch: record.kind === "baseline" ? -1 : record.epoch,
+    flagged: record.flagged === true,
+  };
   if (record.kind === "inputs") stream.inputs = newer(stream.inputs, entry);
   else if (record.kind === "alert") stream.alerts.push({ ...entry, owner: stream });
   else if (Number.isInteger(entry.epoch)) {
@@ -56,8 +63,17 @@ function attachAlerts(streams) {
 }
 
 const emptyStream = (key, run, { name, session }) => ({
-  key, run, name: String(name), session: String(session), started: Infinity, ended: 0,
-  inputs: null, maps: new Map(), activations: new Map(), alerts: [], epochs: [],
+  key,
+  run,
+  name: String(name),
+  session: String(session),
+  started: Infinity,
+  ended: 0,
+  inputs: null,
+  maps: new Map(),
+  activations: new Map(),
+  alerts: [],
+  epochs: [],
 });
 
 const newer = (known, entry) => (known && known.wall > entry.wall ? known : entry);
@@ -86,7 +102,8 @@ function label(streams) {
 }
 
 /** The epochs of several streams on one axis. */
-export const epochAxis = (streams, of = "epochs") => [...new Set(streams.flatMap((stream) => stream[of]))].sort((a, b) => a - b);
+export const epochAxis = (streams, of = "epochs") =>
+  [...new Set(streams.flatMap((stream) => stream[of]))].sort((a, b) => a - b);
 
 /** The last explained epoch up to `epoch`; null before the first. */
 export function epochAt(epochs, epoch) {

@@ -17,7 +17,11 @@ export class Strip {
     this.spare = [];
     this.side = h("div", { class: "strip-side" });
     this.field = h("div", { class: "strip-field" });
-    this.scroller = h("div", { class: "strip-scroll", onscroll: () => this.place(), role: "group", "aria-label": label, tabindex: 0 }, this.field);
+    this.scroller = h(
+      "div",
+      { class: "strip-scroll", onscroll: () => this.place(), role: "group", "aria-label": label, tabindex: 0 },
+      this.field,
+    );
     this.element = h("div", { class: "strip" }, this.side, this.scroller);
   }
 
@@ -54,15 +58,20 @@ export class Strip {
     const index = this.model.axis.indexOf(this.model.current);
     if (this.followed === index && this.length === this.model.axis.length) return;
     [this.followed, this.length] = [index, this.model.axis.length];
-    const left = index * this.pitch, { scrollLeft, clientWidth } = this.scroller;
-    if (left < scrollLeft || left + this.pitch > scrollLeft + clientWidth) this.scroller.scrollLeft = left - (clientWidth - this.pitch) / 2;
+    const left = index * this.pitch,
+      { scrollLeft, clientWidth } = this.scroller;
+    if (left < scrollLeft || left + this.pitch > scrollLeft + clientWidth)
+      this.scroller.scrollLeft = left - (clientWidth - this.pitch) / 2;
   }
 
   place() {
     if (!this.model || !this.scroller.clientWidth) return;
     const { axis } = this.model;
     const first = Math.max(Math.floor(this.scroller.scrollLeft / this.pitch) - BEYOND, 0);
-    const last = Math.min(Math.ceil((this.scroller.scrollLeft + this.scroller.clientWidth) / this.pitch) + BEYOND, axis.length);
+    const last = Math.min(
+      Math.ceil((this.scroller.scrollLeft + this.scroller.clientWidth) / this.pitch) + BEYOND,
+      axis.length,
+    );
     for (const [index, column] of this.columns)
       if (index < first || index >= last) {
         column.element.remove();
@@ -83,7 +92,8 @@ export class Strip {
   }
 
   makeColumn() {
-    const text = h("strong"), note = h("span");
+    const text = h("strong"),
+      note = h("span");
     const title = h("button", { type: "button", class: "strip-title" }, text, note);
     return { element: h("div", { class: "strip-column" }, title), title, text, note, cells: [] };
   }

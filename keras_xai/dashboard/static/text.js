@@ -4,7 +4,8 @@
 export function number(value) {
   if (!Number.isFinite(value)) return "–";
   const size = Math.abs(value);
-  const text = size !== 0 && (size < 1e-3 || size >= 1e5) ? value.toExponential(1) : String(Number(value.toPrecision(3)));
+  const text =
+    size !== 0 && (size < 1e-3 || size >= 1e5) ? value.toExponential(1) : String(Number(value.toPrecision(3)));
   return text.replaceAll("-", "−");
 }
 
@@ -17,7 +18,10 @@ const METHODS = { grad_cam: "Grad-CAM", hires_cam: "HiResCAM", lime: "LIME", ris
 /** "score_cam" → "Score-CAM"; "integrated_gradients" → "Integrated gradients". */
 export function methodName(method) {
   if (Object.hasOwn(METHODS, method)) return METHODS[method];
-  const words = method.replace(/_/g, " ").replace(/ cam\b/, "-CAM").replace(/\+\+$/, "++");
+  const words = method
+    .replace(/_/g, " ")
+    .replace(/ cam\b/, "-CAM")
+    .replace(/\+\+$/, "++");
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
@@ -38,6 +42,7 @@ export function isRight(label, predicted) {
   return Array.isArray(label) ? label.includes(predicted) : label === predicted;
 }
 
-export const time = (seconds) => new Date(seconds * 1000).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+export const time = (seconds) =>
+  new Date(seconds * 1000).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
 
 export const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
