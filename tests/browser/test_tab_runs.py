@@ -148,3 +148,35 @@ def test_what_tensorboard_refuses_is_named(page, tab_address):
     tab(".trouble summary").click()
     expect(tab(".trouble li")).to_contain_text("epoch/000003: the disk <b>lost</b> it")
     expect(tab.row("picture 0").locator(".predicted")).not_to_have_text("…")
+
+
+def test_a_picture_that_cannot_be_read_costs_only_itself(page, tab_address):
+    """Its maps are shown alone, without anything beneath them, and it is named."""
+
+    def damage(route):
+        answer = route.fetch()
+        body = bytearray(answer.body())
+        start = body.index(b"\xff\xd8\xff")  # the first picture of the record
+        body[start : start + 2] = b"no"
+        route.fulfill(response=answer, body=bytes(body))
+
+    page.route(re.compile(r"/record\?.*first.*inputs"), damage)
+    tab = Tab(page, tab_address)
+    tab(".trouble summary").click()
+    expect(tab(".trouble li")).to_contain_text("A picture is no JPEG")
+    for across, down in ((0.1, 0.1), (0.5, 0.5), (0.9, 0.3)):
+        assert tab.pixel(tab.map("picture 0").locator("canvas"), across, down)[3] == 255
+    expect(tab.row("picture 1").locator(".predicted")).not_to_have_text("…")
+
+
+def test_long_names_stay_in_their_cells(page, tab_address):
+    long = "a name without an end " * 20
+    tab = Tab(page, tab_address)
+    about = tab.row("picture 0").locator(".sample")
+    about.locator(".truth").evaluate("(truth, text) => { truth.textContent = text; }", long)
+    cell = tab.row("picture 0").locator(".cell.sticky").bounding_box()
+    truth = about.locator(".truth").bounding_box()
+    assert truth["x"] + truth["width"] <= cell["x"] + cell["width"]
+    predicted = tab.row("picture 0").locator(".predicted")
+    predicted.evaluate("(predicted, text) => { predicted.textContent = text; }", long)
+    assert predicted.bounding_box()["height"] < 50

@@ -35,6 +35,7 @@ export class MapCell {
     this.look = lookOf(this.app, stream, sample ?? {}, method, map);
     this.map = invalid ? null : map;
     this.picture = sample && this.app.library.picture(stream, sample);
+    this.look.plain = this.picture === null; // without a picture beneath it the map is shown alone
     this.element.classList.toggle("waiting", map === undefined);
     this.element.disabled = !sample;
     if (this.original && !this.element.matches(":hover")) this.original = false; // its row was moved from under the pointer

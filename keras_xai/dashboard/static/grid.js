@@ -175,6 +175,7 @@ class Row {
     say(this.name, row.name);
     this.name.title = row.name;
     say(this.truth, row.truth ? `true: ${row.truth}` : "");
+    this.truth.title = row.truth;
     const width = app.values.size;
     const owner = app.streams.find((stream) => row.samples.has(stream.key));
     this.draw(app.library.picture(owner, row.samples.get(owner.key)), width, height);
@@ -240,7 +241,7 @@ class OutcomeCell {
     const verdict = said?.right === true ? "right" : said?.right === false ? "wrong" : "unknown";
     this.element.dataset.verdict = said ? verdict : "absent";
     say(this.predicted, outcome ? said.predicted || "no class" : said ? "…" : "not in this fit");
-    this.predicted.title = verdict === "unknown" ? "" : `${said.predicted}: ${verdict}`;
+    this.predicted.title = verdict === "unknown" ? (said?.predicted ?? "") : `${said.predicted}: ${verdict}`;
     this.meter.hidden = outcome?.confidence == null;
     this.meter.firstChild.style.width = `${100 * (outcome?.confidence ?? 0)}%`;
     say(this.confidence, outcome?.confidence == null ? "" : percent(outcome.confidence));

@@ -96,7 +96,7 @@ class Large {
       Math.min(MOST, window.innerWidth * 0.55, (window.innerHeight * 0.68 * sample.width) / sample.height),
     );
     sized(this.canvas, width, heightFor(sample, width));
-    paint(this.canvas, picture, this.map ?? null, this.look);
+    paint(this.canvas, picture, this.map ?? null, { ...this.look, plain: picture === null });
     this.canvas.setAttribute("aria-label", `${methodName(method.name)} of ${sample.name}`);
     sized(this.plain, 192, heightFor(sample, 192));
     paint(this.plain, picture, null, this.look);

@@ -45,9 +45,9 @@ export class Library {
     return known?.value;
   }
 
-  /** The picture of a sample at the size of a cell, or whole. */
+  /** The picture of a sample at the size of a cell, or whole; null if there is none that can be read. */
   picture(stream, sample, whole = false) {
-    if (!sample?.picture) return undefined;
+    if (!sample?.picture) return null;
     return this.bitmap(
       `${stream.key} ${sample.id} ${stream.inputs.wall} ${whole}`,
       sample.picture,
@@ -62,7 +62,7 @@ export class Library {
         const value = await decodePicture(bytes, side).catch((error) => this.failed(key, error));
         this.pictures.set(key, value, value.error ? 1 : bytesOf(value));
       });
-    return known?.error ? undefined : known;
+    return known?.error ? null : known;
   }
 
   /** The superpixels of a sample: {width, height, labels}. */
