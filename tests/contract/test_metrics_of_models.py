@@ -69,3 +69,19 @@ def test_a_model_whose_randomisation_fails_is_left_as_it_was():
     with pytest.raises(RuntimeError, match="out of memory"):
         kx.metrics.ParameterRandomisation()(found, model, x, Fails())
     assert kept == [ops.convert_to_numpy(variable.value).tobytes() for variable in model.variables]
+
+
+def test_training_goes_on_as_if_the_weights_had_never_been_shuffled(tmp_path):
+    def trained(*callbacks):
+        keras.utils.set_random_seed(0)
+        model, x = KINDS["functional"].model(), KINDS["functional"].inputs()
+        model.compile("adam", "sparse_categorical_crossentropy")
+        model.fit(x, np.arange(3), epochs=2, verbose=0, callbacks=list(callbacks))
+        return [ops.convert_to_numpy(one.value).tobytes() for one in [*model.variables, *model.optimizer.variables]]
+
+    metrics = [kx.metrics.ParameterRandomisation(), kx.metrics.RandomLogit()]
+    callback = kx.callbacks.ExplanationCallback(
+        KINDS["functional"].inputs(), [kx.GradCAM()], tmp_path, metrics=metrics, on_error="raise", verbose=0
+    )
+    assert trained(callback) == trained()
+    assert np.isfinite(callback.measures["grad_cam"]["random_logit"]).any()
