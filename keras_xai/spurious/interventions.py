@@ -117,7 +117,7 @@ def match_grain(image: Any, donor: Any) -> Any:
         return ops.reshape(ops.median(ops.reshape(detail, (-1, int(np.prod(one.shape[1:])))), axis=1), (-1, 1, 1, 1))
 
     missing = ops.sqrt(ops.maximum(ops.square(level(donor)) - ops.square(level(image)), 0.0))
-    return image + missing / _GRAIN_LEVEL * _grain(image.shape[1:])
+    return image + missing / _GRAIN_LEVEL * ops.convert_to_tensor(_grain(tuple(image.shape[1:])))
 
 
 def posterise(image: Any, donor: Any = None) -> Any:
@@ -138,7 +138,8 @@ def compress(image: Any, donor: Any = None) -> Any:
     blocks = ops.transpose(ops.reshape(padded, (-1, rows, 8, columns, 8, channels)), (0, 1, 3, 5, 2, 4))
     basis = ops.convert_to_tensor(_COSINES)
     transformed = ops.matmul(ops.matmul(basis, blocks), ops.transpose(basis))
-    rounded = ops.round(transformed / _JPEG_STEPS) * _JPEG_STEPS
+    steps = ops.convert_to_tensor(_JPEG_STEPS)
+    rounded = ops.round(transformed / steps) * steps
     blocks = ops.matmul(ops.matmul(ops.transpose(basis), rounded), basis)
     padded = ops.reshape(ops.transpose(blocks, (0, 1, 4, 2, 5, 3)), (-1, height + high, width + wide, channels))
     return (padded[:, :height, :width] + 128) / 255
