@@ -1,6 +1,7 @@
 """The Keras callbacks."""
 
 from keras_xai.callbacks.explanation_callback import ExplanationCallback
+from keras_xai.callbacks.rotating_callback import RotatingCallback
 from keras_xai.callbacks.single_method import ActivationsCallback, GradCAMCallback, LIMECallback
 from keras_xai.callbacks.spurious_feature_monitor import SpuriousFeatureMonitor
 
@@ -9,5 +10,6 @@ __all__ = [
     "ExplanationCallback",
     "GradCAMCallback",
     "LIMECallback",
+    "RotatingCallback",
     "SpuriousFeatureMonitor",
 ]
