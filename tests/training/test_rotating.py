@@ -70,7 +70,7 @@ def run(tmp_path_factory):
     states = []
     for callbacks in (False, True):
         set_random_states()
-        model = compiled(small(), optimizer=keras.optimizers.Adam(0.05))
+        model = compiled(small(), optimizer=keras.optimizers.SGD(1.0))
         look = RotatingCallback(POOL, count=4, log_dir=log_dir)
         history = fit(model, [look, Watch()] if callbacks else [], epochs=4)
         states.append(fit_state(model, history))
