@@ -74,13 +74,16 @@ class Alert:
             A function of (images, labels), batches or single ones, for `tf.data.Dataset.map` and `keras.utils.PyDataset`.
 
         Raises:
-            ValueError: the alert was not made by a monitor or an audit, and holds no images; or share is out of range.
+            ValueError: the alert is about a texture, or was not made by a monitor or an audit; or share is out of range.
 
         Example:
             >>> model.fit(dataset.map(monitor.alerts[-1].augmentation()))
         """
         if not self.remedy:
-            raise ValueError("This alert holds no images to paste from; only alerts of a monitor or an audit do.")
+            raise ValueError(
+                "This alert holds nothing to hand to other classes: only alerts of a monitor or an audit do, and among them "
+                "not those about a texture, which would need to know where the objects of the training images are."
+            )
         return Augmentation(**self.remedy, share=share, seed=seed)
 
     def record(self) -> dict[str, Any]:

