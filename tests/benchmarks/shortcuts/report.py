@@ -25,7 +25,8 @@ def tables(records: Sequence[Record]) -> Iterator[str]:
     for part in (False, True):
         for kind in KINDS:
             some = [one for one in records if one["validation"] == part and one["run"]["kind"] == kind]
-            yield _detection(f"{kind}, {_part(part)}", some)
+            if some:
+                yield _detection(f"{kind}, {_part(part)}", some)
     yield ""
     yield "| runs where silence is right | with an alert | with a notice or an alert |"
     yield "|---|---|---|"
