@@ -213,7 +213,7 @@ def _blurred(image: Any) -> Any:
 
 _BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 
-_COSINES = np.sqrt(2 / 8) * np.cos(np.pi * np.arange(8)[:, None] * (2 * np.arange(8) + 1) / 16).astype(np.float32)
+_COSINES = (0.5 * np.cos(np.pi * np.arange(8)[:, None] * (2 * np.arange(8) + 1) / 16)).astype(np.float32)
 _COSINES[0] /= np.sqrt(2)
 # The luminance table of the JPEG standard (ITU-T T.81, Annex K), at quality 10.
 _JPEG_STEPS = 5 * np.array(
