@@ -8,6 +8,7 @@ from keras_xai.spurious.asking import Oracle
 from keras_xai.spurious.effects import Effect, Trials, balanced, effect_of, paired
 from keras_xai.spurious.interventions import BACKGROUND, COLOUR_EDITS, EDITS, FIXED_EDITS, TEXTURE, GlobalEdit
 from keras_xai.spurious.probe import Probe
+from keras_xai.spurious.silhouettes import know_backgrounds
 
 # Images that choose the edit of a class, each with a donor of its own; images that test it, and donors for each.
 _CHOOSING, _TESTED, _DONORS = 24, 128, 1
@@ -40,7 +41,7 @@ class GlobalCues:
         self._edits = {
             kind: GlobalEdit(kind, probe.low, probe.high, samples.channels_first)
             for kind in (*EDITS, TEXTURE, BACKGROUND)
-            if (channels > 1 or kind not in COLOUR_EDITS) and (kind != BACKGROUND or samples.masks is not None)
+            if (channels > 1 or kind not in COLOUR_EDITS) and (kind != BACKGROUND or know_backgrounds(samples))
         }
 
     def effects(self) -> dict[int, Effect]:

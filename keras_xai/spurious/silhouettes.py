@@ -28,9 +28,18 @@ def silhouettes(samples: Samples) -> np.ndarray:
     found = np.abs(seen - np.median(border, axis=1)[:, None, None]).max(axis=-1) > _DIFFERENT
     if samples.masks is not None:
         found = samples.masks.copy()
-    share = found.mean(axis=(1, 2))
-    found[(share < 0.05) | (share > 0.8)] = middle(samples.size)
+    found[~_usable(found)] = middle(samples.size)
     return found
+
+
+def know_backgrounds(samples: Samples) -> bool:
+    """Whether masks say what is background. Where a few do not, the middle that stands in for them changes little."""
+    return samples.masks is not None and bool(_usable(samples.masks).mean() >= 0.95)
+
+
+def _usable(masks: np.ndarray) -> np.ndarray:
+    share = masks.mean(axis=(1, 2))
+    return (share >= 0.05) & (share <= 0.8)
 
 
 def filled_with_texture(image: np.ndarray, silhouette: np.ndarray) -> np.ndarray:
