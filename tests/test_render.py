@@ -226,6 +226,20 @@ class TestCells:
     def test_small_is_multiplied_and_large_is_reduced(self, size, expected):
         assert cell_shape(*size) == expected
 
+    @pytest.mark.parametrize(
+        ("size", "cells", "expected"),
+        [
+            ((224, 224), 29, (224, 224)),  # 29 × 224² is below a million and a half, 30 × 224² is above
+            ((224, 224), 30, (223, 223)),
+            ((224, 112), 150, (100, 50)),
+            ((224, 224), 10_000, (80, 80)),
+            ((28, 28), 192, (84, 84)),
+            ((100, 100), 10_000, (100, 100)),
+        ],
+    )
+    def test_many_cells_are_smaller_but_never_too_small_to_see(self, size, cells, expected):
+        assert cell_shape(*size, cells=cells) == expected
+
     def test_enlarging_repeats_pixels(self):
         images = random_images(2, 8, 5)
         np.testing.assert_array_equal(fit(images, (32, 20)), np.kron(images, np.ones((1, 4, 4, 1), np.uint8)))
@@ -282,10 +296,16 @@ class TestMontage:
     def test_many_samples_stand_in_several_blocks(self, count, size):
         images = random_images(count, *size)
         page = render.montage(images, random_maps(count, *size), ["true 3\npredicted 5"] * count, 1.0)
-        shown = fit(images, cell_shape(*size))[:: max(1, count // 4)]
+        shown = fit(images, cell_shape(*size, cells=3 * count))[:: max(1, count // 4)]
         assert len({the_place(page, picture) for picture in shown}) == len(shown)
         if count >= 16:
             assert 0.6 < page.shape[1] / page.shape[0] < 2.2
+
+    def test_a_page_of_many_photographs_has_bounded_pixels(self):
+        images = random_images(64, 224, 224)
+        page = render.montage(images, random_maps(64, 224, 224), ["true 3\npredicted 5"] * 64, 1.0)
+        the_place(page, fit(images, (88, 88))[-1])
+        assert page.shape[0] * page.shape[1] < 3_000_000
 
     def test_samples_run_down_the_first_block_then_the_next(self):
         images = random_images(5)

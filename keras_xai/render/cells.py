@@ -1,24 +1,34 @@
 """Images of any size brought to the size of a cell: small ones crisp, large ones averaged."""
 
+import math
+
 import numpy as np
 
 SMALL = 120
 LARGE = 224
+LEAST = 80  # pixels a side: below that little is seen in a photograph
+PAGE = 1_500_000  # pixels in the cells of a page; more make a log large and slow to write, and no screen shows them
 
 
-def cell_shape(height: int, width: int, small: int = SMALL, large: int = LARGE) -> tuple[int, int]:
-    """The size at which a picture is shown.
+def cell_shape(height: int, width: int, small: int = SMALL, large: int = LARGE, cells: int = 1) -> tuple[int, int]:
+    """The size at which a picture is shown, smaller where a page has many.
 
     Args:
         height: of the picture, in pixels.
         width: of the picture, in pixels.
         small: a longer side below this is multiplied by the whole number that comes nearest to it.
         large: a longer side above this is reduced to it.
+        cells: how many stand on the page. Where they would take more than `PAGE` pixels, both limits are lowered,
+            though not below `LEAST`, and pictures of at most `SMALL` are not reduced.
 
     Returns:
         `(height, width)` of the cell: a whole multiple of the picture's, or smaller with the same aspect.
     """
     longest = max(height, width)
+    room = max(LEAST, math.isqrt(PAGE // max(cells, 1)))
+    small = min(small, room)
+    if longest > SMALL:  # what is small already is not blurred for the few pixels that would save
+        large = min(large, room)
     if longest > large:
         return max(1, round(height * large / longest)), max(1, round(width * large / longest))
     factor = max(1, int(small / longest + 0.5))

@@ -58,7 +58,8 @@ def feature_map_page(
     _check(feature_maps, channels, vmax, predictions, count)
     check_strings(captions, count, "captions")
 
-    cells = fit(pictures, cell_shape(pictures.shape[1], pictures.shape[2], large=LARGE))
+    # a layer's channels take about twice the room of the input
+    cells = fit(pictures, cell_shape(*pictures.shape[1:3], large=LARGE, cells=3 * count))
     height = cells.shape[1]
     lines = [caption.split("\n") if caption else [] for caption in captions]
     blocks = [layer_block(name, maps, channels[name], vmax[name], count, height) for name, maps in feature_maps.items()]

@@ -66,7 +66,8 @@ def filmstrip(
     wrong = _as_wrong(cell_wrong, count, epochs)
     scales = as_scales(vmax, maps)
 
-    pictures = fit(pictures, cell_shape(height, width, small=CELL, large=LARGE_CELL))
+    cell = cell_shape(height, width, small=CELL, large=LARGE_CELL, cells=count * (epochs + 1))
+    pictures = fit(pictures, cell)
     bars = [Scale(vmin, float(scale), signed) for scale in scales]
     shared = bars[0] if vmax is not None and np.ndim(vmax) == 0 else None
     lines = [caption.split("\n") for caption in captions]

@@ -37,7 +37,8 @@ def montage(
     """Show one row per sample: the image, the map over it, the map alone on its colour scale, the caption.
 
     Args:
-        images: uint8 `(n, h, w, 1 | 3)`. Small ones are enlarged by a whole factor, large ones are reduced.
+        images: uint8 `(n, h, w, 1 | 3)`. Small ones are enlarged by a whole factor, large ones are reduced, the more
+            the more there are.
         maps: float `(n, h, w)`.
         captions: `n` strings; "\\n" separates lines, and lines that are too long are shortened.
         vmax: the end of the scale. A number: one colour bar for the page. `(n,)`, or None for each sample's largest
@@ -131,7 +132,7 @@ def _cells(
     signed: bool,
 ) -> np.ndarray:
     """What stands under each of `HEADINGS`, at the size of a cell: uint8 `(3, n, height, width, 3)`."""
-    cell = cell_shape(*pictures.shape[1:3])
+    cell = cell_shape(*pictures.shape[1:3], cells=len(HEADINGS) * len(pictures))
     pictures, maps = fit(pictures, cell), fit(maps, cell)
     overlays = overlay(muted(pictures), maps, alpha, vmin, scales, signed)
     if segments is not None:

@@ -103,6 +103,23 @@ def test_an_alert_leads_to_the_affected_samples(page, tab_address):
     assert len(tab.rows()) > 2
 
 
+def test_an_alert_about_other_samples_leads_to_those_of_its_class(page, tab_address):
+    tab = Tab(page, tab_address, view="alerts")
+    page.get_by_role("button", name="brightness").click()
+    page.get_by_role("button", name=re.compile("Show . samples? of this class in the grid")).click()
+    tab.settle()
+    truths = tab(".grid-row:visible .truth").all_inner_texts()
+    assert truths
+    assert set(truths) == {"true: left"}
+
+
+def test_the_evidence_fits_a_narrow_page(page, tab_address):
+    page.set_viewport_size({"width": 800, "height": 800})
+    Tab(page, tab_address, view="alerts")
+    page.get_by_role("article").locator(".effects").wait_for()
+    assert page.locator(".alert-detail").evaluate("detail => detail.scrollWidth <= detail.clientWidth")
+
+
 def test_curves_follow_the_epoch(page, tab_address, log):
     tab = Tab(page, tab_address, view="curves")
     titles = tab(".chart h3").all_inner_texts()

@@ -137,14 +137,15 @@ export class App {
     return this.axis.length || this.values.view === "alerts" ? null : noEpochs(this.values.view);
   }
 
-  /** The neighbours of the epoch on screen, so that the next step is at hand. */
+  /** The epoch on screen, without waiting for the samples; then its neighbours, so that the next step is at hand. */
   prefetch() {
-    if (this.values.view === "alerts" || this.values.view === "curves") return;
+    if (this.values.view === "alerts" || this.values.view === "curves" || !this.axis.length) return;
+    const read = this.values.view === "activations" ? this.library.activations : this.library.epoch;
+    for (const stream of this.streams) read(stream, this.epoch);
+    if (!this.library.idle) return;
     const here = this.axis.indexOf(this.epoch);
     for (const epoch of [1, 2, -1, -2, 3].map((step) => this.axis[here + step]).filter((one) => one !== undefined))
-      for (const stream of this.streams)
-        if (this.values.view === "activations") this.library.activations(stream, epoch);
-        else this.library.epoch(stream, epoch);
+      for (const stream of this.streams) read(stream, epoch);
   }
 
   build() {

@@ -100,20 +100,23 @@ export class Evidence {
     if (lines.length) this.chart.update(epochs, lines);
   }
 
-  /** The samples of the alert, and the way to those of them that are explained. */
+  /** The samples of the alert, and the way to those of them that are explained, else to others of the class. */
   updateAffected() {
     const { app, one } = this;
     const samples = affectedSamples(app, one.entry);
-    const explained = new Set(allRows(app).map((row) => row.key));
+    const rows = allRows(app);
+    const explained = new Set(rows.map((row) => row.key));
     const count = samples.filter((sample) => explained.has(sample.key)).length;
+    const label = one.alert.classIndex;
+    const akin = label === null ? 0 : rows.filter((row) => [row.label].flat().includes(label)).length;
+    this.filter = count ? { affected: one.key, label: null } : { affected: null, label };
     this.affected.hidden = !samples.length;
-    this.jumper.hidden = !samples.length;
-    this.jumper.disabled = !count;
+    this.jumper.hidden = !count && !akin;
     say(
       this.jumper,
       count
         ? `Show ${plural(count, "affected sample")} in the grid`
-        : "None of the affected samples is explained in this fit",
+        : `Show ${plural(akin, "sample")} of this class in the grid`,
     );
     const crops = this.affected.lastChild;
     while (crops.children.length < Math.min(samples.length, MOST_SHOWN))
@@ -129,8 +132,7 @@ export class Evidence {
     this.app.set({
       view: "grid",
       epoch: this.one.alert.epoch,
-      affected: this.one.key,
-      label: null,
+      ...this.filter,
       outcome: "all",
       text: "",
     });

@@ -16,8 +16,8 @@ export class Library {
     this.source = source;
     this.changed = changed;
     this.waiting = new Map();
-    this.values = new Cache(32 * MEGABYTE);
-    this.pictures = new Cache(48 * MEGABYTE, (picture) => picture.close?.());
+    this.values = new Cache(24 * MEGABYTE);
+    this.pictures = new Cache(32 * MEGABYTE, (picture) => picture.close?.());
     this.fixed = new Cache(64 * MEGABYTE);
     this.problems = new Map();
   }
