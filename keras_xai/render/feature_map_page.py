@@ -59,7 +59,7 @@ def feature_map_page(
     check_strings(captions, count, "captions")
 
     # a layer's channels take about twice the room of the input
-    cells = fit(pictures, cell_shape(*pictures.shape[1:3], large=LARGE, cells=3 * count))
+    cells = fit(pictures, cell_shape(pictures.shape[1], pictures.shape[2], large=LARGE, cells=3 * count))
     height = cells.shape[1]
     lines = [caption.split("\n") if caption else [] for caption in captions]
     blocks = [layer_block(name, maps, channels[name], vmax[name], count, height) for name, maps in feature_maps.items()]

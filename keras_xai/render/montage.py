@@ -132,7 +132,7 @@ def _cells(
     signed: bool,
 ) -> np.ndarray:
     """What stands under each of `HEADINGS`, at the size of a cell: uint8 `(3, n, height, width, 3)`."""
-    cell = cell_shape(*pictures.shape[1:3], cells=len(HEADINGS) * len(pictures))
+    cell = cell_shape(pictures.shape[1], pictures.shape[2], cells=len(HEADINGS) * len(pictures))
     pictures, maps = fit(pictures, cell), fit(maps, cell)
     overlays = overlay(muted(pictures), maps, alpha, vmin, scales, signed)
     if segments is not None:
