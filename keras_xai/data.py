@@ -97,7 +97,10 @@ def _of_arrays(data: Any, scan: int) -> Iterator[Batch]:
 
     if isinstance(data, list) and all(np.ndim(one) == 3 for one in data):
         data = np.stack(data) if data else np.empty((0, 1, 1, 1))  # images one by one
-    parts = _parts(data)
+    parts = {
+        name: np.asarray(part) if isinstance(part, list) and all(map(np.isscalar, part)) else part
+        for name, part in _parts(data).items()  # labels in a list, too
+    }
     lengths = {len(leaf) for leaf in keras.tree.flatten(parts) if leaf is not None}
     if len(lengths) != 1:
         raise ValueError(f"x, y and the sample weights must have one length; they have {sorted(lengths)}.")
@@ -111,10 +114,12 @@ def _of_arrays(data: Any, scan: int) -> Iterator[Batch]:
 
 def _of_sequence(data: Any, scan: int) -> Iterator[Batch]:
     """Batches or samples by their number: the first to learn the size, then others spread evenly."""
+    total = _length(data)
+    if total == 0:
+        return
     first = _batch(data[0], 0)
     yield first
-    size = len(first.positions)
-    total = _length(data)
+    size = max(1, len(first.positions))
     count = math.ceil(scan / size)
     numbers = range(count) if total is None else np.linspace(0, total - 1, min(count, total)).astype(int)
     for number in numbers[1:]:

@@ -37,6 +37,8 @@ def chosen(data: Any, count: int, seed: int, scan: int) -> dict[str, Any]:
     read = 0
     with reading(data, scan) as batches:
         for batch in batches:
+            if not len(batch.positions):
+                continue
             read += len(batch.positions)
             kept = best(kept + _candidates(batch, generator, seen), count)
             kept = [one._replace(x=keras.tree.map_structure(_own, one.x)) for one in kept]

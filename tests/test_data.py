@@ -277,6 +277,25 @@ def test_what_reading_uses_up_is_refused():
     assert len(list(generator)) == 8
 
 
+class NoBatches(keras.utils.PyDataset):
+    def __len__(self):
+        return 0
+
+    def __getitem__(self, number):
+        raise IndexError(number)
+
+
+def test_labels_in_a_list():
+    listed, array = (kx.Samples.from_data((IMAGES, labels), count=6) for labels in (list(LABELS), LABELS))
+    assert numbers(listed) == numbers(array)
+    np.testing.assert_array_equal(listed.labels, array.labels)
+
+
+def test_empty_batches_are_passed_over():
+    samples = kx.Samples.from_data([(IMAGES[:0], LABELS[:0]), (IMAGES, LABELS)], count=6)
+    assert len(samples) == 6
+
+
 @pytest.mark.parametrize(
     ("data", "options", "words"),
     [
@@ -288,6 +307,8 @@ def test_what_reading_uses_up_is_refused():
         ((IMAGES, LABELS, np.zeros(COUNT)), {}, "holds no sample: 60 were read, none with a weight"),
         ((IMAGES, LABELS, None, None), {}, r"must be x, \(x, y\) or \(x, y, sample_weight\); it is a tuple of 4"),
         ((IMAGES[:0], LABELS[:0]), {}, "holds no sample: 0 were read"),
+        ([(IMAGES[:0], LABELS[:0])], {}, "holds no sample: 0 were read"),
+        (NoBatches(), {}, "holds no sample: 0 were read"),
     ],
 )
 def test_wrong_calls(data, options, words):
