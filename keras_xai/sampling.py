@@ -75,7 +75,15 @@ def as_labels(y: Any) -> np.ndarray | None:
 
     Args:
         y: (n, …) array, nested for several outputs, or None.
+
+    Raises:
+        ValueError: they are text.
     """
+    if isinstance(y, np.ndarray) and (y.dtype.kind in "US" or any(isinstance(one, str) for one in y.ravel()[:1])):
+        raise ValueError(
+            f"labels must be class numbers, but they are text, such as {str(y.ravel()[0])!r}. Number them: "
+            "class_names, y = numpy.unique(y, return_inverse=True)."
+        )
     if not isinstance(y, np.ndarray) or y.dtype.kind not in "biuf":
         return None
     if y.ndim == 2 and y.shape[1] == 1:

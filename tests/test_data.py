@@ -216,7 +216,6 @@ def test_pieces_give_the_same_as_the_whole():
 
 def test_labels_are_whole_or_shares():
     assert as_labels(np.array([0.5, 1])) is None
-    assert as_labels(np.array(["cat"])) is None
     np.testing.assert_array_equal(as_labels(np.array([[3.0], [4.0]])), [3, 4])
 
 
@@ -309,6 +308,11 @@ def test_empty_batches_are_passed_over():
         ((IMAGES[:0], LABELS[:0]), {}, "holds no sample: 0 were read"),
         ([(IMAGES[:0], LABELS[:0])], {}, "holds no sample: 0 were read"),
         (NoBatches(), {}, "holds no sample: 0 were read"),
+        (
+            (IMAGES, np.array(["cat", "dog"])[LABELS % 2]),
+            {},
+            r"are text, such as '(cat|dog)'. Number them: class_names, y",
+        ),
     ],
 )
 def test_wrong_calls(data, options, words):
