@@ -46,7 +46,7 @@ def test_every_example_is_in_the_list_and_tested():
     listed = re.findall(r"^\| \[(\w+)\.py\]", (EXAMPLES / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert set(listed) == scripts
     tests = " ".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.rglob("test_*.py"))
-    assert [name for name in scripts if f'"{name}' not in tests] == []
+    assert [name for name in scripts if f'"{name}' not in tests and f"import {name}" not in tests] == []
 
 
 def test_transfer_learning_is_one_series(tmp_path):

@@ -58,4 +58,5 @@ def test_gallery(tmp_path):
     ]
     printed = subprocess.run(command, check=True, capture_output=True, text=True, cwd=tmp_path).stdout
     assert "2 methods: " in printed
-    assert Image.open(tmp_path / "a.png").size == (3 * 176 + 8, 206)
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.size == (3 * 176 + 8, 206)
