@@ -205,7 +205,7 @@ def _by_name(function: Any, arguments: tuple, keywords: dict[str, Any]) -> dict[
 def _held_out(given: dict[str, Any]) -> Samples:
     """Samples of the data that a call to `fit` validates on."""
     data, split = given.get("validation_data"), given.get("validation_split")
-    if data is None and split:
+    if data is None and split and given.get("x") is not None:
         parts = tuple(given.get(name) for name in ("x", "y", "sample_weight"))
         length = len(keras.tree.flatten(parts[0])[0])
         start = math.floor(length * (1 - split))  # where Keras splits

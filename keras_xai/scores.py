@@ -199,8 +199,8 @@ class Mean(Score):
             return pick(ops.mean(outputs, axis=(1, 2)), targets)
         if tuple(outputs.shape[1:3]) != self.mask.shape:
             raise ValueError(f"Mean(mask of {self.mask.shape}): the output's grid is {tuple(outputs.shape[1:3])}.")
-        weights = self.mask / self.mask.sum()
-        return pick(ops.sum(outputs * weights[None, :, :, None], axis=(1, 2)), targets)
+        weights = (self.mask / self.mask.sum())[None, :, :, None]
+        return pick(ops.sum(ops.multiply(outputs, weights), axis=(1, 2)), targets)
 
 
 @dataclass(frozen=True, eq=False)
