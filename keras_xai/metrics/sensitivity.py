@@ -39,12 +39,13 @@ class MaxSensitivity(Metric):
     def measure(self, explanation, model, samples, explainer, previous):
         image = samples.image.astype(np.float32)
         reach = self.radius * np.ptp(image, axis=(1, 2, 3), keepdims=True)
+        lowest, highest = (edge(image, axis=(1, 2, 3), keepdims=True) for edge in (np.min, np.max))
         generator = np.random.default_rng(self.seed)
         found = []
         for _ in range(self.num_samples):
             noisy = image + reach * generator.uniform(-1, 1, image.shape[1:]).astype(np.float32)
             if samples.image.dtype.kind != "f":
-                noisy = np.clip(np.round(noisy), image.min(), image.max())
+                noisy = np.clip(np.round(noisy), lowest, highest)
             found.append(explainer(model, changed(samples, noisy, explanation.targets)).raw)
         return max_sensitivity(explanation.raw, np.stack(found))
 

@@ -85,3 +85,27 @@ def test_training_goes_on_as_if_the_weights_had_never_been_shuffled(tmp_path):
     )
     assert trained(callback) == trained()
     assert np.isfinite(callback.measures["grad_cam"]["random_logit"]).any()
+
+
+def test_max_sensitivity_of_whole_numbers_does_not_depend_on_the_samples_beside():
+    generator = np.random.default_rng(0)
+    narrow = generator.integers(100, 140, (1, 12, 16, 1)).astype(np.uint8)
+    wide = generator.integers(0, 256, (1, 12, 16, 1)).astype(np.uint8)
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [
+            layers.Input((12, 16, 1)),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(4, 3, activation="tanh"),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(3),
+        ]
+    )
+    explainer, metric = kx.Saliency(), kx.metrics.MaxSensitivity(radius=0.2, num_samples=4)
+
+    def measured(images):
+        explanation = explainer(model, images, targets=[0] * len(images))
+        return metric(explanation, model, images, explainer)
+
+    both = measured(np.concatenate([narrow, wide]))
+    np.testing.assert_allclose(both, np.concatenate([measured(narrow), measured(wide)]), rtol=1e-3)
