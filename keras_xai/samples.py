@@ -93,7 +93,7 @@ class Samples:
         Example:
             >>> samples = Samples.from_data(validation_dataset, count=16, class_names=["cat", "dog"])
         """
-        from keras_xai.sampling import chosen
+        from keras_xai.data.sampling import chosen
 
         return cls(**{**chosen(data, count, seed, scan), **known})
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import keras_xai as kx
-from keras_xai.restoring import restored
-from keras_xai.sampling import Candidate, as_labels, best
+from keras_xai.data.restoring import restored
+from keras_xai.data.sampling import Candidate, as_labels, best
 from tests.requirements import require_module
 
 COUNT = 60

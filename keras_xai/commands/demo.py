@@ -17,7 +17,7 @@ and the feature maps of held-out pictures, and a monitor verifies on them what
 the network relies on. At the end you read, in plain words, what it learned,
 and the alert.
 
-It needs about a minute, no graphics card and no network: the pictures come
+It needs about two minutes, no graphics card and no network: the pictures come
 with scikit-learn and scikit-image.
 """
 
@@ -38,7 +38,7 @@ examples:
 
 def add(commands: Any) -> None:
     """Adds the command."""
-    summary = "a network falls for a planted shortcut; about a minute"
+    summary = "a network falls for a planted shortcut; about two minutes"
     parser = command(commands, "demo", _demo, summary, DESCRIPTION, EPILOG)
     parser.add_argument(
         "--log-dir", metavar="DIR", help="a new or empty directory (default: keras-xai-demo, -2, -3, ...)"

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_xai.calls import Call
-from keras_xai.data import reading
+from keras_xai.data.reading import reading
 from keras_xai.engine import engine_for
 from keras_xai.explainers.activations import Look, crop
 from keras_xai.queries import Queries, activations_at

@@ -68,7 +68,7 @@ def test_demo_help_says_what_how_long_and_what_it_writes(capsys):
     with pytest.raises(SystemExit):
         main(["demo", "--help"])
     text = capsys.readouterr().out
-    for needed in ("shortcut", "about a minute", "filmstrip.png", "keras-xai demo --serve", "--log-dir", "--epochs",
+    for needed in ("shortcut", "about two minutes", "filmstrip.png", "keras-xai demo --serve", "--log-dir", "--epochs",
                    "--seed", "--port", "--quiet"):  # fmt: skip
         assert needed in text
 

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_xai.data import Batch, reading
-from keras_xai.restoring import GIVE_SAMPLES
+from keras_xai.data.reading import Batch, reading
+from keras_xai.data.restoring import GIVE_SAMPLES
 
 
 class Candidate(NamedTuple):

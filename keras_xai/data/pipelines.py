@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from keras_xai import backend
-from keras_xai.restoring import GIVE_SAMPLES
+from keras_xai.data.restoring import GIVE_SAMPLES
 
 # What lasts beyond one reading and leaves the samples what they are: orders, caches, files.
 _LASTING = re.compile(r"^(Shuffle|Cache|Repeat|Snapshot|Save)\w*Dataset(V\d)?$")

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_xai import backend
-from keras_xai.pipelines import unshuffled
-from keras_xai.restoring import GIVE_SAMPLES, restored
+from keras_xai.data.pipelines import unshuffled
+from keras_xai.data.restoring import GIVE_SAMPLES, restored
 
 # What is in memory is looked at in pieces of this many samples.
 _PIECE = 256
