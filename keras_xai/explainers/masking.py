@@ -12,17 +12,27 @@ from keras_xai.explanation import interpolation
 
 @dataclass(frozen=True)
 class Masked:
-    """`perturb` for rows {"mask": (n, r, h, w)}: the image where the mask is 1, tables["fill"] or 0 where it is 0.
+    """`perturb` for rows {"mask": (n, r, h, w)}: the image where the mask is highest, tables["fill"] or 0 where lowest.
 
     Args:
-        channels_first: the image's layout. Masks are stretched bilinearly to its size.
+        channels_first: the image's layout. Masks are enlarged bilinearly to its size, then stretched to 0 … 1.
     """
 
     channels_first: bool
 
     def __call__(self, image: Any, row: Any, tables: Any) -> Any:
         size = image.shape[2:4] if self.channels_first else image.shape[1:3]
-        return blend(image, stretched(row["mask"], size), tables.get("fill"), self.channels_first)
+        mask = full_range(stretched(row["mask"], size))
+        return blend(image, mask, tables.get("fill"), self.channels_first)
+
+
+def full_range(masks: Any) -> Any:
+    """(b, h, w) -> each mask from 0 to 1; 0 where it is constant."""
+    from keras import ops
+
+    lowest = ops.min(masks, axis=(1, 2), keepdims=True)
+    extent = ops.max(masks, axis=(1, 2), keepdims=True) - lowest
+    return (masks - lowest) / ops.where(extent > 0, extent, ops.ones_like(extent))
 
 
 def stretched(masks: Any, size: tuple[int, int]) -> Any:

@@ -58,7 +58,7 @@ class ScoreCAM(CAM):
 
 
 def channel_masks(activations: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Each chosen channel stretched to 0 … 1; a constant one hides everything.
+    """Each chosen channel between 0 and 1; a constant one hides everything.
 
     Args:
         activations: (n, h, w, channels). chosen: (n, k) channel numbers.

@@ -188,9 +188,9 @@ def slow_score_cam(network, chosen):
     for i, activations in enumerate(network.activations):
         scores = []
         for k in chosen[i]:
-            mask = activations[..., k] - activations[..., k].min()
-            mask = mask / max(mask.max(), 1e-300)
-            seen = network.image[i] * resize(mask[None], network.samples.size)[0][..., None]
+            mask = resize(activations[None, ..., k], network.samples.size)[0].astype(np.float64)
+            mask = (mask - mask.min()) / max(np.ptp(mask), 1e-300)
+            seen = network.image[i] * mask[..., None]
             scores.append(network.score(network.kind.features(network.w, seen[None]), i)[0])
         weights[i, chosen[i]] = slow.softmax(np.array(scores))
     return weights
