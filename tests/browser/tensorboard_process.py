@@ -3,7 +3,6 @@
 import contextlib
 import os
 import re
-import signal
 import subprocess
 import sys
 
@@ -33,7 +32,7 @@ def tensorboard(log_dir, load_fast, without=()):
     try:
         yield _address(process)
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()  # SIGINT is ignored in what a shell started in the background
         process.communicate(timeout=60)
 
 

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -153,7 +152,7 @@ def address(request, log_dir):
         else:
             pytest.fail("TensorBoard did not start:\n" + "".join(said))
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         process.communicate(timeout=60)
 
 
