@@ -2,7 +2,7 @@
 
 import { h, icon, iconButton, say } from "./dom.js";
 import { epochName, number } from "./text.js";
-import { alertKey, epochAt } from "./selection.js";
+import { alertKey, epochAt, shownEpoch } from "./selection.js";
 
 const PACE = 350; // milliseconds an epoch is shown while playing
 
@@ -39,8 +39,9 @@ class EpochBar {
     );
   }
 
+  /** The place of the chosen epoch, which keys may have changed more than once since the last frame. */
   get index() {
-    return this.app.axis.indexOf(this.app.epoch);
+    return this.app.axis.indexOf(shownEpoch(this.app.axis, this.app.values.epoch));
   }
 
   update() {
