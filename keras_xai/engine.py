@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 import warnings
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -68,7 +69,7 @@ class Engine:
         self._report: Callable[[int, int], None] | None = None
 
     @contextlib.contextmanager
-    def reporting(self, report: Callable[[int, int], None]) -> Iterator[None]:
+    def reporting(self, report: Callable[[int, int], None] | None) -> Iterator[None]:
         """Inside, `report(done, total)` is called after every batch of a table of questions, in passes of the model."""
         self._report = report
         try:
@@ -147,7 +148,7 @@ class Engine:
         plain = [table for table in queries if table.rows is None]
         answers: dict[int, Answers] = {}
 
-        def view(table: Queries, observed: dict, result: dict) -> Answers:
+        def view(table: Queries, observed: dict, result: dict, seconds: float) -> Answers:
             places = [place for one in table.observe for place in places_of(one, topology, head)]
             at_input = [observed[place] for place in places if place[0] == INPUT]
             at_layers = {place[0].path: observed[place] for place in places if place[0] != INPUT}
@@ -160,14 +161,15 @@ class Engine:
                 score=score,
                 head=head,
                 probabilities=bool(self.gives_probabilities(samples, head)),
+                seconds=seconds,
             )
 
         with backend.preserved_random_states():
             if plain or candidates.sum(axis=1).max() > 1:
                 together = Queries(tuple(dict.fromkeys(one for table in plain for one in table.observe)))
-                observed, result = self._run(samples, together, score, head, topology, candidates)
+                observed, result, seconds = self._run(samples, together, score, head, topology, candidates)
                 for table in plain:
-                    answers[id(table)] = view(table, observed, result)
+                    answers[id(table)] = view(table, observed, result, seconds / len(plain))
                 # Perturbed images are asked about the target of the unperturbed one.
                 candidates = np.arange(head.num_classes) == result["targets"][:, None]
             for table in queries:
@@ -183,8 +185,8 @@ class Engine:
         head: Head,
         topology: Topology,
         candidates: np.ndarray,
-    ) -> tuple[dict, dict]:
-        """One table of questions: (observed by place, answers per query)."""
+    ) -> tuple[dict, dict, float]:
+        """One table of questions: (observed by place, answers per query, seconds)."""
         usual = min(batch_size(samples.image.shape[1:]), len(samples) * table.num_rows(len(samples)))
         in_batches = partial(self._in_batches, samples, table, score, head, topology, candidates)
         return self._fitting.run(in_batches, usual, _signature(samples), self._model().name)
@@ -198,8 +200,8 @@ class Engine:
         topology: Topology,
         candidates: np.ndarray,
         size: int,
-    ) -> tuple[dict, dict]:
-        """One table through one compiled function in batches of `size`: (observed by place, answers per query)."""
+    ) -> tuple[dict, dict, float]:
+        """One table through one compiled function in batches of `size`: (observed by place, answers per query, seconds)."""
         from keras import ops
 
         places = tuple(dict.fromkeys(place for one in table.observe for place in places_of(one, topology, head)))
@@ -209,6 +211,7 @@ class Engine:
         shared = {} if table.rows is None else _map(ops.convert_to_tensor, {"x": samples.x, "tables": table.tables})
         stacked: list[dict] = []
         total: list = []
+        known, started, first = forward.compiled.num_traces, time.perf_counter(), None
         for start in range(0, n * rows, size):
             count = min(size, n * rows - start)
             index = np.arange(start, start + (size if backend.needs_full_batches() else count))
@@ -218,6 +221,7 @@ class Engine:
                 part = result.pop("observed")
                 total = [merged(table.accumulate, *two) for two in zip(total, part, strict=True)] if total else part
             stacked.append(_map(lambda tensor: tensor[:count], result))  # noqa: B023
+            first = time.perf_counter() - started if first is None else first
             if self._report is not None:
                 self._report(start + count, n * rows)
         answers = _map(lambda *parts: np.concatenate(parts), *backend.to_numpy(stacked))
@@ -228,7 +232,10 @@ class Engine:
             observed = answers.pop("observed")
         else:
             observed = [finished(table.accumulate, one) for one in total]
-        return dict(zip(places, observed, strict=True)), answers
+        seconds = time.perf_counter() - started
+        if forward.compiled.num_traces > known:
+            seconds = without_first(seconds, first or 0.0, len(stacked))
+        return dict(zip(places, observed, strict=True)), answers, seconds
 
     def _forward(
         self,
@@ -290,6 +297,11 @@ class Engine:
             self._topologies.clear()
             self._forwards.clear()
             self._probabilities.clear()
+
+
+def without_first(seconds: float, first: float, batches: int) -> float:
+    """What all batches would have taken, had the first one not been compiled for; nothing where it was the only one."""
+    return (seconds - first) * batches / (batches - 1) if batches > 1 else 0.0
 
 
 def batch_size(shape: tuple[int, ...]) -> int:

@@ -23,6 +23,8 @@ class Explanation:
         details: the "score" used, whether the predictions are "probabilities", the explainer's "config", and what the
             method adds: the layer(s) used, its own results.
         images: (n, height, width, 1 or 3) uint8. labels, names, class_names: as in `Samples`.
+        seconds: what it took, its part of shared passes included and compiling left out; NaN where it was not measured. A
+            single batch that was compiled for counts as nothing.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Explanation:
         labels: np.ndarray | None = None,
         names: Sequence[str] | None = None,
         class_names: Sequence[str] | None = None,
+        seconds: float = float("nan"),
     ):
         self.method = method
         self.signed = signed
@@ -53,6 +56,7 @@ class Explanation:
         self.labels = labels
         self.names = [str(index) for index in range(len(raw))] if names is None else list(names)
         self.class_names = None if class_names is None else list(class_names)
+        self.seconds = seconds
         self._maps: np.ndarray | None = None
 
     @property

@@ -127,6 +127,8 @@ class Answers:
         input: what was observed at the input (reduced, accumulated), or None.
         layers: the same for every observed layer, by path. calls: what is known of those layers, by path.
         score: the score that was used. head: the output explained. probabilities: whether `predictions` are such.
+        seconds: what it took, without the first batch of a function that had to be compiled, which the other batches tell
+            the time of, if there are any. Tables that shared one pass share its time.
     """
 
     scores: np.ndarray
@@ -138,6 +140,7 @@ class Answers:
     score: Any
     head: Head
     probabilities: bool
+    seconds: float = 0.0
 
     @property
     def activations(self) -> np.ndarray:

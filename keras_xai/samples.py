@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -109,6 +110,18 @@ class Samples:
     def image_key(self) -> str | int | None:
         """Where the image is among several inputs; None for a single input."""
         return self._image_key
+
+    def take(self, rows: Any) -> Samples:
+        """Some of the samples, with all that is known of them; (m,) int says which, in order."""
+        import keras
+
+        part = copy.copy(self)
+        part.x = keras.tree.map_structure(lambda array: array[rows], self.x)
+        for name in ("labels", "targets", "images", "masks", "ignore"):
+            value = getattr(self, name)
+            setattr(part, name, value[rows] if isinstance(value, np.ndarray) else value)
+        part.names, part.ids = [self.names[row] for row in rows], [self.ids[row] for row in rows]
+        return part
 
     def __len__(self) -> int:
         return len(self.image)

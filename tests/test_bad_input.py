@@ -290,7 +290,7 @@ CALLBACKS = {
     "a budget in percent": (lambda: callback(budget=10), ValueError, "share of the training time.*it is 10"),
     "a budget in words": (lambda: callback(budget="little"), ValueError, "share of the training time.*'little'"),
     "unknown on_error": (lambda: callback(on_error="ignore"), ValueError, '"warn" or "raise"; it is \'ignore\''),
-    "unknown verbose": (lambda: callback(verbose=7), ValueError, 'verbose must be 0, 1 or "auto"; it is 7'),
+    "unknown verbose": (lambda: callback(verbose=7), ValueError, 'verbose must be 0, 1, 2 or "auto"; it is 7'),
     "a metric by name": (lambda: callback(metrics=["entropy"]), TypeError, "metrics must be functions.*'entropy'"),
     "one metric": (lambda: callback(metrics=len), TypeError, r"metrics must be a list of functions.*metrics=\[...\]"),
     "a name with a slash": (lambda: callback(name="a/b"), ValueError, "name is part of a TensorBoard tag.*it is 'a/b'"),

@@ -13,13 +13,18 @@ import keras
 import numpy as np
 
 from keras_xai import backend
+from keras_xai.callbacks.budget import Budget
+from keras_xai.callbacks.checks import check_settings, checked_metrics
+from keras_xai.callbacks.latest import rows_of, updated, with_rows
 from keras_xai.callbacks.notebook import NotebookDisplay, in_notebook
+from keras_xai.callbacks.progress import Progress
+from keras_xai.engine import engine_for
 from keras_xai.explainers.discovery import chosen
 from keras_xai.explainers.explainer import Explainer, explain
 from keras_xai.explanation import Explanation
 from keras_xai.log import ExplanationLog
-from keras_xai.metrics.metric import Metric
-from keras_xai.metrics.per_epoch import name_of, per_epoch
+from keras_xai.log.tags import BASELINE_EPOCH
+from keras_xai.metrics.per_epoch import per_epoch
 from keras_xai.samples import Samples
 
 
@@ -39,20 +44,25 @@ class ExplanationCallback(keras.callbacks.Callback):
         metrics: further measures, each one of `keras_xai.metrics` that asks the model, such as `metrics.Deletion()`, or a
             function from an `Explanation` to (n,) numbers or one, logged as the scalar `xai/<its name>/<method>` beside
             score, entropy, centre, border, drift and R².
-        budget: at most this share of the training time, in (0, 1]; epochs that would exceed it are skipped, and said so
-            in TensorBoard's Text tab. The first explanation, which compiles, is free. None for no limit.
+        budget: at most this share of the training time, in (0, 1], by what was measured; None for no limit. Cheap methods
+            keep explaining all samples at every due epoch. A costly one looks less often, down to every fifth due epoch;
+            if that is too dear it explains fewer samples at a time, the first four always and the others in turn; then
+            with a half or a quarter of its passes; then it waits. What an epoch left out is said in TensorBoard's Text
+            tab, `xai/skipped`. The first explanation, which compiles, is free.
         log_keys: scalars to put into the epoch's `logs` as well, such as "xai/drift/grad_cam", for EarlyStopping,
             ModelCheckpoint and CSVLogger listed after this callback. NaN until first measured, which no comparison
             beats: with `every` above 1, or in a resumed run, give EarlyStopping a `start_from_epoch` and ModelCheckpoint
             an `initial_value_threshold`.
         on_error: "warn" switches an explainer that fails off for the run, warns once and logs the reason; "raise" raises.
-        verbose: 0 is silent, 1 says in one line what is logged where and, in a notebook, shows the latest explanations
-            below the cell; "auto" does as `fit` was told.
+        verbose: 0 is silent; 1 says in one line what is logged where, shows a progress bar where explaining takes more than
+            two seconds and, in a notebook, the latest explanations below the cell; 2 is for logs, with a line in place of
+            the bar; "auto" does as `fit` was told.
         name: of the log within the directory.
 
     Attributes:
-        explanations: {method: `Explanation`} of the last explained epoch.
-        measures: {method: {measure: (n,) float64}} of that epoch.
+        explanations: {method: `Explanation`} of the last explained epoch. With a `budget`, of every sample the latest one;
+            `details["epochs"]`, (n,) int, says of which epoch it is, -1 for the untrained network.
+        measures: {method: {measure: (n,) float64}} of the same epochs.
         filmstrips: {method: uint8 (height, width, 3)}, epochs in columns, after `fit`.
 
     Raises:
@@ -79,27 +89,10 @@ class ExplanationCallback(keras.callbacks.Callback):
         super().__init__()
         self.samples = samples if isinstance(samples, Samples) else Samples(samples)
         self.explainers = chosen(explainers)
-        if not isinstance(log_dir, (str, os.PathLike)):
-            raise TypeError(f"log_dir must be a path; it is {log_dir!r}.")
-        if "://" in os.fspath(log_dir):
-            raise ValueError(
-                f"log_dir must be a local directory; it is {log_dir!r}. Write there and copy, or mount it."
-            )
+        check_settings(log_dir, every, budget, on_error, verbose, log_keys, name)
         self.log_dir = os.path.expanduser(log_dir)
-        if isinstance(every, bool) or not isinstance(every, (int, np.integer)) or every < 1:
-            raise ValueError(f"every must be a number of epochs, at least 1; it is {every!r}.")
-        if budget is not None and not (isinstance(budget, (int, float, np.number)) and 0 < budget <= 1):
-            raise ValueError(f"budget is a share of the training time in (0, 1], or None; it is {budget!r}.")
-        if on_error not in ("warn", "raise"):
-            raise ValueError(f'on_error must be "warn" or "raise"; it is {on_error!r}.')
-        if verbose not in ("auto", 0, 1):
-            raise ValueError(f'verbose must be 0, 1 or "auto"; it is {verbose!r}.')
-        if isinstance(log_keys, str):
-            raise TypeError(f"log_keys must be a list of scalar names; it is the string {log_keys!r}.")
-        if not isinstance(name, str) or not name or "/" in name:
-            raise ValueError(f"name is part of a TensorBoard tag: a string, not empty and without '/'; it is {name!r}.")
         self.every = every
-        self.metrics = _metrics(metrics)
+        self.metrics = checked_metrics(metrics)
         self.budget = budget
         self.log_keys = tuple(log_keys or ())
         self.on_error = on_error
@@ -116,8 +109,10 @@ class ExplanationCallback(keras.callbacks.Callback):
         self.explanations, self.measures, self.filmstrips = {}, {}, {}
         self._active, self._metrics = dict(self.explainers), self.metrics
         self._scalars = dict.fromkeys(self.log_keys, float("nan"))
-        self._started = time.perf_counter()
-        self._seconds: list[float] = []
+        self._budget = None if self.budget is None else Budget(self.budget, len(self.samples))
+        self._idle_since = time.perf_counter()
+        self._everything = np.arange(len(self.samples))
+        self._changed: set[str] = set()
         self._log = ExplanationLog(
             self.log_dir, self.name, self.samples, enabled=backend.is_main_process(), epochs=self.params.get("epochs")
         )
@@ -129,9 +124,9 @@ class ExplanationCallback(keras.callbacks.Callback):
                 f"{self.params['epochs']} epochs of this fit. Give a smaller every=.",
                 stacklevel=2,
             )
-        talks = self.verbose == 1 or (self.verbose == "auto" and self.params.get("verbose"))
-        self._display = NotebookDisplay(self.samples) if talks and in_notebook() else None
-        if talks:
+        self._talk = self.params.get("verbose", 0) if self.verbose == "auto" else self.verbose
+        self._display = NotebookDisplay(self.samples) if self._talk and in_notebook() else None
+        if self._talk:
             when = "every epoch" if self.every == 1 else f"every {self.every} epochs"
             print(
                 f"keras_xai: {', '.join(self._active)} of {len(self.samples)} samples after {when}. "
@@ -147,25 +142,60 @@ class ExplanationCallback(keras.callbacks.Callback):
             optimizer = getattr(self.model, "optimizer", None)
             untrained = epoch == 0 and (optimizer is None or keras.ops.convert_to_numpy(optimizer.iterations) == 0)
             if untrained and self.model.built:
-                self._previous = self._explain(epoch)
+                self._previous = self._explain(BASELINE_EPOCH, self._rows())
                 if self._previous and self._log is not None:
                     self._log.baseline(self._previous)
+                if self._budget is not None:
+                    self._budget.learn({method: one.seconds for method, one in self._previous.items()}, self._rows())
+                    self._idle_since = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        if (epoch + 1) % self.every == 0 and self._active and self._affordable(epoch):
+        if (epoch + 1) % self.every == 0 and self._active:
             with self._guarded(epoch):
-                explanations = self._explain(epoch)
-                started = time.perf_counter()
-                self.measures = {method: self._measure(method, explanations[method], epoch) for method in explanations}
-                self._seconds[-1] += time.perf_counter() - started
-                self.explanations = self._previous = explanations
-                self._scalars |= self._means()
-                if explanations and self._log is not None:
-                    self._log.epoch(epoch, explanations, self.measures, logs)
-                if explanations:
-                    self._show(epoch, explanations)
+                rows = self._rows() if self._budget is None or not self._previous else self._affordable(epoch)
+                if rows:
+                    self._look(epoch, rows, logs)
         if logs is not None:
             logs.update({key: self._scalars[key] for key in self.log_keys})
+
+    def _look(self, epoch: int, rows: dict[str, np.ndarray], logs: dict | None) -> None:
+        started, free = time.perf_counter(), not self._previous
+        fresh = self._explain(epoch, rows)
+        seconds = {method: explanation.seconds for method, explanation in fresh.items()}
+        for method, explanation in fresh.items():
+            before = time.perf_counter()
+            self._remember(method, explanation, rows[method], epoch)
+            seconds[method] += time.perf_counter() - before
+        self.explanations = {method: self.explanations[method] for method in self._active if method in self._previous}
+        self.measures = {method: self.measures[method] for method in self.explanations if method in self.measures}
+        self._scalars |= self._means()
+        if fresh and self._log is not None:
+            looked = {method: self.explanations[method] for method in fresh}
+            if self._changed & looked.keys():
+                self._log.inputs(looked)
+                self._changed -= looked.keys()
+            self._log.epoch(epoch, looked, {method: self.measures[method] for method in fresh}, logs, rows=rows)
+        if fresh:
+            self._show(epoch, self.explanations)
+        if self._budget is not None:
+            if free:
+                self._budget.learn(seconds, rows)
+            else:
+                self._budget.settle(time.perf_counter() - started, seconds, rows)
+            self._idle_since = time.perf_counter()
+
+    def _remember(self, method: str, fresh: Explanation, rows: np.ndarray, epoch: int) -> None:
+        """Measures what was found, and puts it beside what is known of the other samples."""
+        known, measures = self._previous.get(method), self._measure(method, fresh, rows, epoch)
+        if known is None or len(rows) == len(self.samples):
+            self.explanations[method], self.measures[method] = fresh, measures
+        else:
+            self.explanations[method] = updated(known, fresh, rows)
+            earlier = self.measures.get(method, {})
+            self.measures[method] = {
+                name: with_rows(earlier.get(name), values, rows, len(self.samples)) for name, values in measures.items()
+            }
+        self._previous[method] = self.explanations[method]
 
     def on_train_end(self, logs: dict | None = None) -> None:
         if self._log is not None:
@@ -184,38 +214,62 @@ class ExplanationCallback(keras.callbacks.Callback):
             self._active.clear()
             self._report(what, error, epoch, "Switched off for the rest of this run; training goes on")
 
-    def _explain(self, epoch: int) -> dict[str, Explanation]:
-        """What the explainers that still work find; those that fail are switched off."""
-        started = time.perf_counter()
+    def _rows(self) -> dict[str, np.ndarray]:
+        return dict.fromkeys(self._active, self._everything)
+
+    def _explain(self, epoch: int, rows: dict[str, np.ndarray]) -> dict[str, Explanation]:
+        """What the explainers that still work find on their samples; those that fail are switched off."""
+        found: dict[str, Explanation] = {}
         failed: dict[str, Exception] = {}
-        for method, explainer in self._active.items():
-            if method not in self._plans:
-                try:
-                    self._plans[method] = explainer.prepare(self.samples)
-                except Exception as error:
-                    failed[method] = error
-        ready = [method for method in self._active if method not in failed]
-        try:
-            outcomes: Sequence[Any] = explain(
-                self.model, [self._active[method] for method in ready], self.samples, [self._plans[m] for m in ready]
-            )
-        except Exception as error:
-            outcomes = [error] * len(ready)
-        found = {}
-        for method, outcome in zip(ready, outcomes, strict=True):
-            if isinstance(outcome, Exception):
-                failed[method] = outcome
-            else:
-                found[method] = outcome
+        when = "the untrained network" if epoch == BASELINE_EPOCH else f"epoch {epoch + 1}"
+        progress = Progress(f"explaining {when}", bar=self._talk == 1) if self._talk else None
+        # Those that look at the same samples share the passes of the model.
+        for chosen_rows in {tuple(rows[method]): rows[method] for method in rows}.values():
+            ready = [method for method in rows if np.array_equal(rows[method], chosen_rows)]
+            with engine_for(self.model).reporting(progress):
+                outcomes = self._outcomes(ready, chosen_rows)
+            for method, outcome in zip(ready, outcomes, strict=True):
+                (failed if isinstance(outcome, Exception) else found)[method] = outcome  # type: ignore[assignment]
+        if progress is not None:
+            progress.finish()
         if failed:
             self._switch_off(failed, epoch)
-        self._seconds.append(time.perf_counter() - started)
-        return found
+        if self._budget is not None:
+            for method, explanation in found.items():
+                explanation.details["epochs"] = np.full(len(rows[method]), epoch)
+        return {method: found[method] for method in self._active if method in found}
 
-    def _measure(self, method: str, explanation: Explanation, epoch: int) -> dict[str, np.ndarray]:
-        previous = self._previous.get(method)
+    def _outcomes(self, methods: list[str], rows: np.ndarray) -> list[Explanation | Exception]:
+        samples = self.samples if len(rows) == len(self.samples) else self.samples.take(rows)
+        plans: dict[str, Any] = {}
+        outcomes: dict[str, Any] = {}
+        for method in methods:
+            try:
+                plans[method] = self._plan(method, samples, rows)
+            except Exception as error:
+                outcomes[method] = error
         try:
-            known = self.model, self.samples, self.explainers[method]
+            found: Sequence[Any] = explain(
+                self.model, [self._active[method] for method in plans], samples, list(plans.values())
+            )
+        except Exception as error:
+            found = [error] * len(plans)
+        outcomes |= zip(plans, found, strict=True)
+        return [outcomes[method] for method in methods]
+
+    def _plan(self, method: str, samples: Samples, rows: np.ndarray) -> Any:
+        """What the explainer prepared for these samples, made once; turns come round again."""
+        plans = self._plans.setdefault(method, {})
+        if tuple(rows) not in plans:
+            plans[tuple(rows)] = self._active[method].prepare(samples)
+        return plans[tuple(rows)]
+
+    def _measure(self, method: str, explanation: Explanation, rows: np.ndarray, epoch: int) -> dict[str, np.ndarray]:
+        previous, samples = self._previous.get(method), self.samples
+        if len(rows) < len(samples):
+            samples, previous = samples.take(rows), None if previous is None else rows_of(previous, rows)
+        try:
+            known = self.model, samples, self._active[method]
             return per_epoch(explanation, previous, self._metrics, *known)
         except Exception as error:
             self._report(
@@ -244,20 +298,25 @@ class ExplanationCallback(keras.callbacks.Callback):
                 means[f"xai/{measure}/{method}"] = float(finite.mean()) if len(finite) else float("nan")
         return means
 
-    def _affordable(self, epoch: int) -> bool:
-        """Whether explaining now keeps within the budget, judged by what the last explanation took."""
-        if self.budget is None or len(self._seconds) < 2:
-            return True
-        spent, elapsed = sum(self._seconds[1:]), time.perf_counter() - self._started
-        affordable = spent + self._seconds[-1] <= self.budget * (elapsed - sum(self._seconds))
-        if not affordable and self._log is not None:
-            self._log.text(
-                "xai/skipped",
-                epoch,
-                f"Epoch {epoch} was not explained: it would take about {self._seconds[-1]:.2g} s, and {spent:.2g} s of "
-                f"{elapsed:.2g} s were spent on explanations so far; the budget is {self.budget:.1%}.",
-            )
-        return affordable
+    def _affordable(self, epoch: int) -> dict[str, np.ndarray]:
+        """Which samples of which methods the budget pays for now; what it does not is said in the Text tab."""
+        assert self._budget is not None
+        seconds = time.perf_counter() - self._idle_since
+        self._idle_since += seconds
+        divisible = {method: explainer.divisible for method, explainer in self._active.items()}
+        plan = self._budget.plan(seconds, divisible, self._make_cheaper)
+        if self._log is not None and (text := plan.text(self.samples.ids)):
+            self._log.text("xai/skipped", epoch, f"Epoch {epoch}, with a budget of {self.budget:.1%}: {text}.")
+        return plan.rows
+
+    def _make_cheaper(self, method: str) -> bool:
+        """Goes on with half as many passes of the model, where the method can."""
+        explainer = self._active[method].cheaper()
+        if explainer is not None:
+            self._active[method] = explainer
+            self._plans.pop(method, None)
+            self._changed.add(method)
+        return explainer is not None
 
     def _switch_off(self, failed: dict[str, Exception], epoch: int) -> None:
         reasons: dict[str, list[str]] = {}
@@ -275,19 +334,3 @@ class ExplanationCallback(keras.callbacks.Callback):
         if self._log is not None:
             self._log.text("xai/errors", epoch, f"**{what}** at epoch {epoch}. {then}.\n\n    {reason}")
         warnings.warn(f"keras_xai: {what} at epoch {epoch}. {then}. {reason}", stacklevel=2)
-
-
-def _metrics(given: Sequence[Callable]) -> tuple[Callable, ...]:
-    if callable(given):
-        raise TypeError(f"metrics must be a list of functions; it is {given!r}. Write metrics=[...].")
-    for one in given:
-        if isinstance(one, type) or not (isinstance(one, Metric) or (callable(one) and hasattr(one, "__name__"))):
-            hint = f" Write {one.__name__}(), with brackets." if isinstance(one, type) else ""
-            raise TypeError(
-                f"metrics must be functions from an Explanation to numbers or a keras_xai.metrics.Metric; one is "
-                f"{one!r}.{hint}"
-            )
-    names = [name_of(one) for one in given]
-    if len(set(names)) < len(names):
-        raise ValueError(f"metrics must differ in name, which their scalars are called by; they are {names}.")
-    return tuple(given)

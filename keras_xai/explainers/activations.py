@@ -40,6 +40,7 @@ class Activations(Explainer):
     needs = "feature maps of a few layers"
     passes = "1 forward"
     per_class = False
+    divisible = False
     sensitive = True
 
     def __init__(

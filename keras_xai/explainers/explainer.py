@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import time
 from collections.abc import Generator, Sequence
 from typing import Any, ClassVar, NamedTuple
 
@@ -14,6 +15,9 @@ from keras_xai.explanation import Explanation
 from keras_xai.queries import Answers, Queries
 from keras_xai.samples import Samples
 from keras_xai.scores import name_of
+
+# Half of twice as many: below, the maps of sampling methods are noise.
+_FEWEST_PASSES = 16
 
 
 class Result(NamedTuple):
@@ -49,6 +53,7 @@ class Explainer:
         needs: what it looks at, in words: "activations and gradient at a layer", "scores".
         passes: what a sample costs, in words: "1 forward, 1 backward".
         per_class: False where every class has the same map.
+        divisible: False where what it finds on one sample depends on the others it is given.
         sensitive: whether its maps change when the weights are randomised, as Adebayo et al. (2018) ask; None: not known.
         paper: where it was published, or None.
         score: what is explained (see `keras_xai.scores`); None for the logit.
@@ -67,6 +72,7 @@ class Explainer:
     needs: ClassVar[str] = ""
     passes: ClassVar[str] = ""
     per_class: ClassVar[bool] = True
+    divisible: ClassVar[bool] = True
     sensitive: ClassVar[bool | None] = None
     paper: ClassVar[Paper | None] = None
     score: Any = None
@@ -78,6 +84,14 @@ class Explainer:
     def explain(self, samples: Samples, plan: Any) -> Generator[Queries, Answers, Result]:
         """Yield `Queries`, get `Answers` back, any number of times; return a `Result`."""
         raise NotImplementedError(f"{type(self).__name__} does not say how it explains: write its explain().")
+
+    def cheaper(self) -> Explainer | None:
+        """The same method with half as many passes of the model; None where their number is not given, or small."""
+        for name in ("num_samples", "steps"):
+            passes = getattr(self, name, None)
+            if isinstance(passes, (int, np.integer)) and passes >= 2 * _FEWEST_PASSES:
+                return type(self)(**{**self.get_config(), name: int(passes) // 2})
+        return None
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments: `type(self)(**config)` is the same explainer."""
@@ -136,14 +150,18 @@ def explain(
     running = {i: explainer.explain(samples, plans[i]) for i, explainer in enumerate(explainers)}
     base: dict[int, Answers] = {}
     answers: dict[int, Any] = dict.fromkeys(running)
+    seconds = dict.fromkeys(running, 0.0)
     while running:
         asked: dict[int, Queries] = {}
         for i, generator in list(running.items()):
+            started = time.perf_counter()
             try:
                 asked[i] = _checked(generator.send(answers[i]), explainers[i])
+                seconds[i] += time.perf_counter() - started
                 continue
             except StopIteration as stop:
-                outcomes[i] = _explanation(explainers[i], samples, base.get(i), stop.value)
+                seconds[i] += time.perf_counter() - started
+                outcomes[i] = _explanation(explainers[i], samples, base.get(i), stop.value, seconds[i])
             except Exception as error:
                 outcomes[i] = error
             del running[i]
@@ -157,7 +175,10 @@ def explain(
                     outcomes[i] = outcome
                     running.pop(i).close()
                 else:
-                    base.setdefault(i, outcome[0])
+                    seconds[i] += outcome[1].seconds
+                    if i not in base:
+                        base[i] = outcome[0]
+                        seconds[i] += outcome[0].seconds / len(members)
                     answers[i] = outcome[1]
     return outcomes
 
@@ -183,7 +204,9 @@ def _checked(asked: Any, explainer: Explainer) -> Queries:
     return asked
 
 
-def _explanation(explainer: Explainer, samples: Samples, base: Answers | None, result: Any) -> Explanation | Exception:
+def _explanation(
+    explainer: Explainer, samples: Samples, base: Answers | None, result: Any, seconds: float
+) -> Explanation | Exception:
     kind = type(explainer).__name__
     if base is None:
         return TypeError(f"{kind}.explain returned without asking anything; yield at least one Queries().")
@@ -213,4 +236,5 @@ def _explanation(explainer: Explainer, samples: Samples, base: Answers | None, r
         labels=samples.labels,
         names=samples.names,
         class_names=samples.class_names,
+        seconds=seconds,
     )

@@ -97,7 +97,7 @@ class ExplanationLog:
         if self._open() is None:
             return
         for method, explanation in explanations.items():
-            self._methods.setdefault(method, describe_method(method, explanation))
+            self._methods[method] = describe_method(method, explanation)
             if self._segments is None and "coefficients" in explanation.details:
                 self._segments = explanation.details.get("segments")
         self._inputs_written = True
@@ -125,6 +125,7 @@ class ExplanationLog:
         measures: Measures | None = None,
         logs: Mapping[str, Any] | None = None,
         flagged: Sequence[bool] | None = None,
+        rows: Mapping[str, np.ndarray] | None = None,
     ) -> None:
         """Writes the explanations of one epoch: records, curves, and on some epochs pictures.
 
@@ -136,6 +137,8 @@ class ExplanationLog:
             measures: method -> measure -> (n,) numbers, or one number for the whole set.
             logs: the logs of Keras.
             flagged: (n,) samples worth a second look.
+            rows: method -> (m,) int, the samples that were explained at this epoch, where it was not all of them; the
+                others are of earlier epochs and are not written again.
 
         Raises:
             ValueError: measures or flags that do not fit the explanations.
@@ -148,7 +151,7 @@ class ExplanationLog:
         writer.flush()
         self._ensure_inputs(explanations)
         # Keras goes on changing its one dict of logs.
-        maps = self._maps(epoch, explanations, logs=dict(logs or {}), measures=measures, flagged=flagged)
+        maps = self._maps(epoch, explanations, logs=dict(logs or {}), measures=measures, flagged=flagged, rows=rows)
         self._write("epoch", maps, epoch, flagged=flagged is not None and bool(np.any(flagged)))
         for explanation in [one for one in explanations.values() if "feature_maps" in one.details][:1]:
             tiles = partial(activations_record, self.session, self._samples, epoch, explanation, self._resolution)

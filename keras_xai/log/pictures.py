@@ -10,6 +10,7 @@ from keras_xai import render
 from keras_xai.explanation import resize
 from keras_xai.log.colour_scale import colour_scale
 from keras_xai.log.outcome import class_name, class_rows, is_wrong, prediction, top_classes, truth
+from keras_xai.log.tags import BASELINE_EPOCH
 
 
 def page(explanation: Any, title: str) -> np.ndarray:
@@ -132,6 +133,9 @@ def _caption(samples: Any, explanation: Any, index: int, vmax: float) -> str:
     fits = explanation.details.get("r2")
     if fits is not None and np.isfinite(fits[index]):
         lines.append(f"R2 {fits[index]:.2f}")
+    epochs = explanation.details.get("epochs")
+    if epochs is not None and epochs[index] < epochs.max():
+        lines.append("of the untrained net" if epochs[index] == BASELINE_EPOCH else f"of epoch {epochs[index]}")
     return "\n".join(lines)
 
 

@@ -77,6 +77,7 @@ def epoch_record(
     flagged: Sequence[bool] | None = None,
     segments: np.ndarray | None = None,
     resolution: int = 14,
+    rows: Mapping[str, np.ndarray] | None = None,
 ) -> Blobs:
     """The maps of all methods after one epoch, or of the untrained network.
 
@@ -90,32 +91,34 @@ def epoch_record(
         flagged: (n,) samples worth a second look.
         segments: (n, h, w) the label maps in the inputs record; methods with these superpixels store coefficients.
         resolution: the most cells a side of a stored map.
+        rows: method -> (m,) int, the samples it explained at this epoch; all where a method is left out.
 
     Returns:
         The manifest and one packed blob.
     """
     measures = measures or {}
-    rows, packed = [], b""
+    fresh = {method: list((rows or {}).get(method, range(len(samples)))) for method in explanations}
+    entries, packed = [], b""
     for method, explanation in explanations.items():
         if segments is not None and np.array_equal(explanation.details.get("segments"), segments):
-            places = [{"coefficients": _short(row)} for row in explanation.details["coefficients"]]
+            places = [{"coefficients": _short(explanation.details["coefficients"][row])} for row in fresh[method]]
         else:
-            blob, places = pack_maps(_finite_maps(explanation), resolution, offset=len(packed))
+            blob, places = pack_maps(_finite_maps(explanation)[fresh[method]], resolution, offset=len(packed))
             packed += blob
         fits = explanation.details.get("r2")
         own = measures.get(method, {})
         per_sample = {name: values for name, values in own.items() if np.ndim(values) and name != "r2"}
-        for index, place in enumerate(places):
+        for index, place in zip(fresh[method], places, strict=True):
             of_sample = {name: _brief(values[index]) for name, values in per_sample.items()}
             fit = None if fits is None else _brief(fits[index])
-            rows.append({"sample": samples.ids[index], "method": method, **place, "r2": fit, "measures": of_sample})
+            entries.append({"sample": samples.ids[index], "method": method, **place, "r2": fit, "measures": of_sample})
     manifest = {
         **_head("baseline" if epoch == BASELINE_EPOCH else "epoch", session),
         "epoch": epoch,
         "logs": _numbers(logs or {}),
-        "samples": _outcomes(samples, list(explanations.values()), flagged),
+        "samples": _outcomes(samples, explanations, fresh, flagged),
         "means": mean_measures(measures, explanations),
-        "maps": rows,
+        "maps": entries,
     }
     return [strict_json(manifest), packed]
 
@@ -227,23 +230,28 @@ def _setting(value: Any) -> Any:
     return value
 
 
-def _outcomes(samples: Any, explanations: list[Any], flagged: Sequence[bool] | None) -> list[dict[str, Any]]:
-    first = explanations[0]
-    valid = np.all([explanation.valid for explanation in explanations], axis=0)
-    rows, said = [], class_rows(first)
+def _outcomes(
+    samples: Any, explanations: Mapping[str, Any], rows: Mapping[str, Sequence[int]], flagged: Sequence[bool] | None
+) -> list[dict[str, Any]]:
+    """What the network says about every sample that any method looked at."""
+    said = {method: class_rows(explanation) for method, explanation in explanations.items()}
+    outcomes = []
     for index, identifier in enumerate(samples.ids):
-        predicted, confidence = prediction(said[index])
-        rows.append(
+        methods = [method for method in explanations if index in rows[method]]
+        if not methods:
+            continue
+        predicted, confidence = prediction(said[methods[0]][index])
+        outcomes.append(
             {
                 "id": identifier,
-                "target": int(first.targets[index]),
+                "target": int(explanations[methods[0]].targets[index]),
                 "predicted": predicted,
                 "confidence": None if confidence is None else _brief(confidence),
-                "valid": bool(valid[index]),
+                "valid": all(bool(explanations[method].valid[index]) for method in methods),
                 "flagged": bool(flagged is not None and flagged[index]),
             }
         )
-    return rows
+    return outcomes
 
 
 def _finite_maps(explanation: Any) -> np.ndarray:

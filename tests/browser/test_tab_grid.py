@@ -76,7 +76,9 @@ def test_keys_step_and_play(tab, page):
 
 
 def test_keys_within_one_frame_all_count(tab, page):
-    presses = "keys => keys.forEach(key => document.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true })))"
+    presses = (
+        "keys => keys.forEach(key => document.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true })))"
+    )
     page.evaluate(presses, ["ArrowLeft", "ArrowLeft", "ArrowLeft", "ArrowRight"])
     tab.settle()
     expect(tab(".epoch-name")).to_have_text("epoch 2 of 4")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import keras_xai as kx
+from keras_xai import engine
 from keras_xai.callbacks import (
     ActivationsCallback,
     ExplanationCallback,
@@ -16,6 +17,7 @@ from keras_xai.callbacks import (
     LIMECallback,
     explanation_callback,
 )
+from keras_xai.explainers import explainer
 from keras_xai.log import EventWriter, latest_fit, read_log
 from tests.training.broken import Broken
 from tests.training.networks import Variational, compiled, small
@@ -192,7 +194,8 @@ def test_metrics_become_scalars_and_measures(tmp_path):
 def test_the_budget_bounds_the_share_of_training_time(tmp_path, monkeypatch):
     """A clock that training moves by 8 s an epoch and explaining by 4 s; the first explanation, the baseline, is free."""
     now = [0.0]
-    monkeypatch.setattr(explanation_callback, "time", types.SimpleNamespace(perf_counter=lambda: now[0]))
+    for module in (explanation_callback, explainer, engine):
+        monkeypatch.setattr(module, "time", types.SimpleNamespace(perf_counter=lambda: now[0]))
 
     class Slow(Broken):
         def explain(self, samples, plan):
@@ -205,12 +208,11 @@ def test_the_budget_bounds_the_share_of_training_time(tmp_path, monkeypatch):
 
     callback = ExplanationCallback(samples(), [Slow()], log_dir=tmp_path, budget=0.25)
     fit(compiled(small()), [Training(), callback], epochs=6)
-    # Epoch e is explained where 4 · (explained so far + 1) ≤ 0.25 · 8 · (e + 1), and epoch 0 to begin with.
-    assert kinds(tmp_path) == [("baseline", -1), ("epoch", 0), ("epoch", 3), ("epoch", 5)]
+    # Epoch e is explained where 4 · (explained so far + 1) ≤ 0.25 · 8 · (e + 1).
+    assert kinds(tmp_path) == [("baseline", -1), ("epoch", 1), ("epoch", 3), ("epoch", 5)]
     skipped = stock(tmp_path, "text")["xai/skipped"]
-    assert list(skipped) == [1, 2, 4]
-    assert "Epoch 1 was not explained: it would take about 4 s" in skipped[1]
-    assert "the budget is 25.0%" in skipped[1]
+    assert list(skipped) == [0, 2, 4]
+    assert skipped[2] == ("Epoch 2, with a budget of 25.0%: broken waits, it would take 4 s and has saved up 2 s.")
 
 
 @pytest.mark.parametrize(("verbose", "of_fit", "lines"), [("auto", 0, 0), ("auto", 2, 1), (1, 0, 1), (0, 2, 0)])
