@@ -27,6 +27,8 @@ from keras_xai.log.tags import BASELINE_EPOCH
 from keras_xai.metrics.per_epoch import per_epoch
 from keras_xai.samples import Samples
 
+MANY = 256  # samples: a whole validation set, perhaps by mistake
+
 
 class ExplanationCallback(keras.callbacks.Callback):
     """Explains held-out samples at the end of epochs of `model.fit` and logs the result for TensorBoard.
@@ -122,6 +124,13 @@ class ExplanationCallback(keras.callbacks.Callback):
             warnings.warn(
                 f"keras_xai: nothing will be explained, since every={self.every} is more than the "
                 f"{self.params['epochs']} epochs of this fit. Give a smaller every=.",
+                stacklevel=2,
+            )
+        if len(self.samples) > MANY and self.budget is None:
+            warnings.warn(
+                f"keras_xai: {len(self.samples)} samples will be explained after every {self.every} epoch(s), which may "
+                "take longer than training. A few dozen show as much: keras_xai.Samples.from_data((x, y), count=16) chooses "
+                "them from all classes; budget=0.03 bounds the time.",
                 stacklevel=2,
             )
         self._talk = self.params.get("verbose", 0) if self.verbose == "auto" else self.verbose

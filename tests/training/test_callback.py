@@ -46,6 +46,18 @@ def test_it_says_when_no_epoch_is_due(tmp_path):
     assert "nothing will be explained, since every=3 is more than the 2 epochs of this fit" in message
 
 
+def test_it_says_what_a_whole_validation_set_costs(tmp_path):
+    def run(count, **options):
+        callback = GradCAMCallback(samples(count), log_dir=tmp_path, **options)
+        return told(lambda: fit(compiled(small()), [callback], epochs=1))
+
+    (message,) = run(257)
+    assert "257 samples will be explained after every 1 epoch(s)" in message
+    assert "Samples.from_data((x, y), count=16)" in message
+    assert not run(256)
+    assert not run(257, budget=0.5)
+
+
 def test_the_untrained_network_is_the_baseline(tmp_path):
     model, given = compiled(small()), samples()
     untrained = kx.GradCAM()(model, given)
