@@ -153,7 +153,7 @@ class Forward:
         with intercept(self._model(), hooks, self._head, attentions) as caught:
             raw = run(self._model(), replace_image(inputs, look(INPUT, image), self._image_key))
         raw = keras.tree.map_structure(lambda tensor: ops.cast(tensor, "float32"), raw)
-        predictions = keras.tree.flatten(raw)[self._topology.heads.index(self._head)]
+        predictions = as_column(keras.tree.flatten(raw)[self._topology.heads.index(self._head)])
         outputs = self._outputs(raw, predictions, caught)
         targets = most_probable(outputs, arguments["candidates"])
         known = isinstance(self._score, Score)
@@ -176,7 +176,7 @@ class Forward:
         from keras import ops
 
         if caught:
-            return Outputs(raw, predictions, ops.cast(caught[0], "float32"), self._head.activation)
+            return Outputs(raw, predictions, as_column(ops.cast(caught[0], "float32")), self._head.activation)
         if self._probabilities:
             return Outputs(raw, predictions, ops.log(ops.maximum(predictions, 1e-37)), "unknown")
         return Outputs(raw, predictions, predictions, None)
@@ -223,6 +223,11 @@ class Forward:
         if isinstance(place, Call):
             return place.to_map(tensor)
         return ops.transpose(tensor, (0, 2, 3, 1)) if self._channels_first else tensor
+
+
+def as_column(output: Any) -> Any:
+    """An output of one number per sample, (n,), as one unit, (n, 1); others as they are."""
+    return output[:, None] if len(output.shape) == 1 else output
 
 
 def most_probable(outputs: Outputs, candidates: Any) -> Any:

@@ -10,7 +10,6 @@ from keras import layers, ops
 
 import keras_xai as kx
 from keras_xai.metrics import MuFidelity, cascade
-from keras_xai.metrics.infidelity import random_squares
 from keras_xai.metrics.mu_fidelity import random_subsets
 from keras_xai.metrics.removal import area, removal_order
 from tests.fixed_maps import explained
@@ -180,24 +179,36 @@ class TestMuFidelity:
 
 
 class TestInfidelity:
-    def test_contributions_are_perfect(self, linear):
+    @pytest.mark.parametrize("perturbation", ["squares", "noise"])
+    def test_contributions_are_perfect(self, linear, perturbation):
         model, samples, contributions, _ = linear
-        exact = kx.metrics.Infidelity(fill=0.0, size=0.4, normalise=False)
-        scaled = kx.metrics.Infidelity(fill=0.0, size=0.4)
+        exact = kx.metrics.Infidelity(fill=0.0, perturbation=perturbation, normalise=False)
+        scaled = kx.metrics.Infidelity(fill=0.0, perturbation=perturbation)
         np.testing.assert_allclose(exact(explained(model, samples, contributions), model, samples), 0, atol=1e-6)
         np.testing.assert_allclose(scaled(explained(model, samples, contributions * 9), model, samples), 0, atol=1e-6)
         # Twice the map predicts twice the change: it is off by the change itself.
-        changes = np.stack(
-            [
-                contributions[:, t : t + h, le : le + w].sum(axis=(1, 2))
-                for t, le, h, w in random_squares((5, 6), 0.4, 64, 0)
-            ]
-        )
+        changes = np.einsum("rhw,nhw->nr", exact.shares((5, 6)), contributions)
+        assert np.all(np.abs(changes).max(axis=1) > 0.1)
         twice = exact(explained(model, samples, 2 * contributions), model, samples)
-        np.testing.assert_allclose(twice, (changes**2).mean(axis=0), rtol=1e-4)
+        np.testing.assert_allclose(twice, (changes**2).mean(axis=1), rtol=1e-4)
         # A map of nothing predicts no change.
         nothing = scaled(explained(model, samples, 0 * contributions), model, samples)
-        np.testing.assert_allclose(nothing, (changes**2).mean(axis=0), rtol=1e-4)
+        np.testing.assert_allclose(nothing, (changes**2).mean(axis=1), rtol=1e-4)
+
+    def test_squares_are_squares_that_go_everywhere(self):
+        shares = kx.metrics.Infidelity(size=0.4, num_samples=200).shares((5, 6))
+        assert np.unique(shares).tolist() == [0, 1]
+        for axis in (1, 2):
+            sides = shares.any(axis=axis)
+            assert np.all(sides.sum(axis=1) == 2)
+            assert np.all(np.abs(np.diff(sides, axis=1, prepend=False, append=False)).sum(axis=1) == 2)  # in one piece
+        assert np.all(shares.sum(axis=(1, 2)) == 4)
+        assert np.all(shares.any(axis=0))
+
+    def test_shares_of_noise_are_normal(self):
+        shares = kx.metrics.Infidelity(perturbation="noise", noise=0.3, num_samples=100).shares((10, 12))
+        np.testing.assert_allclose(shares.mean(), 0, atol=0.01)  # 12,000 numbers: three standard errors
+        np.testing.assert_allclose(shares.std(), 0.3, atol=0.01)
 
 
 class TestAverageDrop:
@@ -318,6 +329,16 @@ class TestSanity:
         np.testing.assert_allclose(kx.metrics.ParameterRandomisation()(found, model, samples, edges), 1)
         np.testing.assert_allclose(kx.metrics.RandomLogit()(found, model, samples, edges), 1)
 
+    def test_where_there_is_no_other_class_none_is_compared_with(self):
+        one_unit, x = KINDS["sigmoid"].model(), KINDS["sigmoid"].inputs()
+        explainer = kx.Saliency()
+        with pytest.raises(ValueError, match="compares the maps of two classes, and the explained output has one unit"):
+            kx.metrics.RandomLogit()(explainer(one_unit, x), one_unit, x, explainer)
+        several, x = KINDS["functional"].model(), KINDS["functional"].inputs()
+        explainer = kx.Saliency(score=kx.scores.Regression(1))
+        with pytest.raises(ValueError, match=r"two classes, and Regression\(.*\) looks at no class. Use Parameter"):
+            kx.metrics.RandomLogit()(explainer(several, x), several, x, explainer)
+
     def test_a_linear_model_forgets_everything(self, linear):
         model, samples, *_ = linear
         explainer = kx.LIME(num_samples=64, segments="grid", ridge=1e-3)
@@ -374,6 +395,8 @@ BAD = {
     "few cells": (lambda: MuFidelity(cells=2), "cells must be an int of at least 4; it is 2"),
     "no share": (lambda: MuFidelity(share=0), r"share must be a share in \(0, 1\]; it is 0"),
     "size": (lambda: kx.metrics.Infidelity(size=2), r"size must be a share in \(0, 1\]; it is 2"),
+    "changes": (lambda: kx.metrics.Infidelity(perturbation="blobs"), r"perturbation must be one of .*; it is 'blobs'"),
+    "no noise": (lambda: kx.metrics.Infidelity(noise=0), "noise must be a standard deviation above 0.*; it is 0"),
     "infinite fill": (lambda: kx.metrics.AverageDrop(math.inf), "fill must be a finite number .*; it is inf"),
     "radius": (lambda: kx.metrics.MaxSensitivity(radius=5), r"radius must be a share in \(0, 1\]; it is 5"),
     "measure": (lambda: kx.metrics.RandomLogit("mse"), "measure must be one of"),

@@ -77,6 +77,18 @@ class TestCanvas:
 
 
 class TestActivationMaximization:
+    def test_a_channel_of_tokens_has_the_same_image_beside_others_as_alone(self):
+        kind = KINDS["vision_transformer"]
+        model, samples = kind.model(), kx.Samples(kind.inputs())
+        both, alone = (
+            kx.activation_maximization(model, "last_norm", channels, samples=samples, steps=5)
+            for channels in ([0, 2], [2])
+        )
+        np.testing.assert_allclose(both.images[1], alone.images[0], atol=1e-3)
+        tokens = keras.Model(model.input, model.get_layer("last_norm").output)(both.images)
+        means = ops.convert_to_numpy(tokens)[:, 1:].mean(axis=1)  # without the class token
+        np.testing.assert_allclose(both.values, means[[0, 1], [0, 2]], rtol=1e-3)
+
     def test_channels_reach_what_is_possible(self, network):
         found = kx.activation_maximization(network, "colours", [0, 1], steps=200, value_range=(0, 2))
         best = 2 * np.maximum(COLOURS, 0).sum(axis=0)  # 5 and 0; all grey gives 2.5 and −2.5

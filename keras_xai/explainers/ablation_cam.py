@@ -6,14 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from keras_xai.explainers.cam import CAM, fused, most_varied
-from keras_xai.explainers.checks import check_count
-from keras_xai.explainers.explainer import Paper, Result
-from keras_xai.explainers.score_cam import weighted_map
-from keras_xai.queries import Queries, activations_at
+from keras_xai.explainers.channel_cam import ChannelCAM
+from keras_xai.explainers.explainer import Paper
+from keras_xai.queries import Queries
 
 
-class AblationCAM(CAM):
+class AblationCAM(ChannelCAM):
     """Channels weighted by how much the score falls without them: Grad-CAM without gradients.
 
     Where the gradient saturates, taking a channel away still tells what it was worth. It costs a forward pass per channel:
@@ -36,28 +34,13 @@ class AblationCAM(CAM):
 
     name = "ablation_cam"
     needs = "activations at a layer, scores without each channel"
-    passes = "1 forward per channel"
     sensitive = True
     paper = Paper("Desai and Ramaswamy", "Ablation-CAM", 2020, "https://doi.org/10.1109/WACV45572.2020.9093360")
 
-    def __init__(self, layer: Any = None, score: Any = None, grid: Any = None, channels: int | None = None):
-        super().__init__(layer, score, grid)
-        check_count("channels", channels, default="all of them")
-        self.channels = channels
-
-    def explain(self, samples, plan):
-        seen = yield Queries(observe=activations_at(self.layer, grid=self.grid))
-        maps, weights = {}, {}
-        for path, activations in seen.layers.items():
-            chosen = most_varied(activations, self.channels)
-            without = yield Queries(perturb=ablate, at=path, grid=self.grid, rows=chosen.astype(np.int32))
-            weights[path] = np.zeros((len(chosen), activations.shape[-1]), np.float32)
-            with np.errstate(invalid="ignore"):  # infinite scores
-                falls = seen.scores[:, None] - without.scores
-            np.put_along_axis(weights[path], chosen, falls, axis=1)
-            maps[path] = weighted_map(activations, weights[path])
-        raw, details = fused(maps)
-        return Result(raw, {**details, "weights": weights})
+    def weigh(self, samples, seen, path, chosen):
+        without = yield Queries(perturb=ablate, at=path, grid=self.grid, rows=chosen.astype(np.int32))
+        with np.errstate(invalid="ignore"):  # infinite scores
+            return seen.scores[:, None] - without.scores
 
 
 def ablate(activations: Any, channel: Any, tables: Any) -> Any:

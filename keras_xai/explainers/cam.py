@@ -55,19 +55,3 @@ def fused(maps: dict[str, np.ndarray]) -> Result:
     size = max((raw.shape[1:] for raw in maps.values()), key=np.prod)
     raw = np.mean([resize(one, size) for one in maps.values()], axis=0)
     return Result(raw, {"layer": list(maps), "maps": dict(maps)})
-
-
-def most_varied(activations: np.ndarray, count: int | None) -> np.ndarray:
-    """Which channels vary most over space in each sample.
-
-    Args:
-        activations: (n, h, w, channels). count: how many; None for all.
-
-    Returns:
-        (n, count) int, in ascending order.
-    """
-    channels = activations.shape[-1]
-    if count is None or count >= channels:
-        return np.tile(np.arange(channels), (len(activations), 1))
-    spread = np.nan_to_num(activations.std(axis=(1, 2), dtype=np.float64))
-    return np.sort(np.argsort(-spread, axis=1, kind="stable")[:, :count], axis=1)

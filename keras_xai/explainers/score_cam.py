@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from keras_xai.explainers.cam import CAM, fused, most_varied
-from keras_xai.explainers.checks import check_count
-from keras_xai.explainers.explainer import Paper, Result
+from keras_xai.explainers.channel_cam import ChannelCAM
+from keras_xai.explainers.explainer import Paper
 from keras_xai.explainers.masking import Masked
-from keras_xai.queries import Queries, activations_at
+from keras_xai.queries import Queries
 
 
-class ScoreCAM(CAM):
+class ScoreCAM(ChannelCAM):
     """Channels weighted by the score of the image seen through each of them: Grad-CAM without gradients.
 
     Works where gradients do not (quantised layers, saturated outputs). It costs a forward pass per channel: limit them
@@ -35,26 +32,13 @@ class ScoreCAM(CAM):
 
     name = "score_cam"
     needs = "activations at a layer, scores of masked images"
-    passes = "1 forward per channel"
     sensitive = True
     paper = Paper("Wang et al.", "Score-CAM", 2020, "https://arxiv.org/abs/1910.01279")
 
-    def __init__(self, layer: Any = None, score: Any = None, grid: Any = None, channels: int | None = None):
-        super().__init__(layer, score, grid)
-        check_count("channels", channels, default="all of them")
-        self.channels = channels
-
-    def explain(self, samples, plan):
-        seen = yield Queries(observe=activations_at(self.layer, grid=self.grid))
-        maps, weights = {}, {}
-        for path, activations in seen.layers.items():
-            chosen = most_varied(activations, self.channels)
-            masks = channel_masks(activations, chosen)
-            masked = yield Queries(perturb=Masked(samples.channels_first), rows={"mask": masks})
-            weights[path] = softmax_weights(masked.scores, chosen, activations.shape[-1])
-            maps[path] = weighted_map(activations, weights[path])
-        raw, details = fused(maps)
-        return Result(raw, {**details, "weights": weights})
+    def weigh(self, samples, seen, path, chosen):
+        masks = channel_masks(seen.layers[path], chosen)
+        masked = yield Queries(perturb=Masked(samples.channels_first), rows={"mask": masks})
+        return softmax(masked.scores)
 
 
 def channel_masks(activations: np.ndarray, chosen: np.ndarray) -> np.ndarray:
@@ -72,23 +56,8 @@ def channel_masks(activations: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     return ((maps - lowest) / np.where(extent > 0, extent, 1)).astype(np.float32)
 
 
-def softmax_weights(scores: np.ndarray, chosen: np.ndarray, channels: int) -> np.ndarray:
-    """A softmax over the chosen channels' scores.
-
-    Args:
-        scores: (n, k) of the image behind each chosen channel. chosen: (n, k) channel numbers. channels: in all.
-
-    Returns:
-        (n, channels) float32, 0 for the others.
-    """
+def softmax(scores: np.ndarray) -> np.ndarray:
+    """Over the last axis: (n, k) -> (n, k) float64 that sum to 1."""
     with np.errstate(invalid="ignore"):  # infinite scores
-        powers = np.exp(scores.astype(np.float64) - scores.max(axis=1, keepdims=True))
-    weights = np.zeros((len(scores), channels), np.float32)
-    np.put_along_axis(weights, chosen, powers / powers.sum(axis=1, keepdims=True), axis=1)
-    return weights
-
-
-def weighted_map(activations: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """ReLU of the sum over channels of weight × activation: (n, h, w, channels), (n, channels) -> (n, h, w)."""
-    with np.errstate(invalid="ignore"):
-        return np.maximum(np.einsum("nhwc,nc->nhw", activations, weights, optimize=True), 0)
+        powers = np.exp(scores.astype(np.float64) - scores.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)

@@ -9,6 +9,7 @@ import numpy as np
 from keras_xai import backend
 from keras_xai.calls import Call, Head
 from keras_xai.features.canvas import Motion, moved, painted
+from keras_xai.forward import as_column
 from keras_xai.interception import intercept, run
 from keras_xai.samples import Samples, replace_image
 from keras_xai.scores import Outputs, Score
@@ -114,14 +115,14 @@ class Ascent:
         raw = keras.tree.map_structure(lambda tensor: ops.cast(tensor, "float32"), raw)
         if not isinstance(self._score, Score):
             return ops.cast(self._score(raw, arguments["targets"]), "float32")
-        predictions = keras.tree.flatten(raw)[self._position]
-        logits = ops.cast(caught[0], "float32") if caught else predictions
+        predictions = as_column(keras.tree.flatten(raw)[self._position])
+        logits = as_column(ops.cast(caught[0], "float32")) if caught else predictions
         return self._score.evaluate(Outputs(raw, predictions, logits, self._head.activation), arguments["targets"])
 
     def _channel(self, output: Any, targets: Any) -> Any:
         from keras import ops
 
-        output = ops.transpose(output, (0, 2, 3, 1)) if self._call.channels_first else output  # type: ignore[union-attr]
+        output = self._call.to_map(output)  # type: ignore[union-attr]
         chosen = ops.reshape(ops.one_hot(targets, output.shape[-1]), (-1, 1, 1, output.shape[-1]))
         maps = ops.sum(output * ops.cast(chosen, "float32"), axis=-1)
         return ops.mean(maps, axis=(1, 2)) if self._cell is None else maps[:, self._cell[0], self._cell[1]]

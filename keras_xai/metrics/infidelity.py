@@ -6,33 +6,28 @@ from typing import Any
 
 import numpy as np
 
-from keras_xai.explainers.lime import fill as filled
-from keras_xai.metrics.metric import (
-    Metric,
-    as_the_model_eats,
-    ask,
-    channels_last,
-    check_count,
-    check_share,
-    explained_score,
-)
+from keras_xai.explainers.checks import check_choice, is_number
+from keras_xai.metrics.metric import Metric, behind, check_count, check_share, falls, per_pixel
 from keras_xai.metrics.removal import check_fill
 from keras_xai.queries import Queries
 
 
 class Infidelity(Metric):
-    """How far off the map is as a prediction of what removing random squares costs the score: lower is better.
+    """How far off the map is as a prediction of what random changes of the image cost the score: lower is better.
 
-    The paper's square removal for maps of contributions: a removed square is predicted to cost the sum of the map inside
-    it. Maps that hold rates (a plain gradient) are no such prediction; `normalise` at least mends their scale.
+    For maps of contributions: what takes a share of a pixel away is predicted to cost that share of the map's value there.
+    Maps that hold rates (a plain gradient) are no such prediction; `normalise` at least mends their scale.
 
     Args:
         size: the square's side as a share of the image's shorter side, in (0, 1].
-        num_squares: model calls per image.
-        fill: what removed squares show: "blur", "mean" (of the image) or a number; see `Deletion`.
+        num_samples: model calls per image.
+        fill: what the squares show, and what pixels move to: "blur", "mean" (of the image) or a number; see `Deletion`.
         normalise: multiply the map by the factor that suits it best first, so that methods can be compared.
+        perturbation: "squares" takes random squares away, the paper's square removal; "noise" takes a Gaussian share of
+            each pixel's difference to the fill away, or adds it where the share is negative.
+        noise: standard deviation of the shares.
         score: None for the score that was explained.
-        seed: of the squares' places, the same for every sample.
+        seed: of the changes, the same for every sample.
 
     Returns (n,) float64 ≥ 0, in squared units of the score.
 
@@ -49,36 +44,53 @@ class Infidelity(Metric):
     def __init__(
         self,
         size: float = 0.25,
-        num_squares: int = 64,
+        num_samples: int = 64,
         fill: str | float = "blur",
         normalise: bool = True,
+        perturbation: str = "squares",
+        noise: float = 0.1,
         score: Any = None,
         seed: int = 0,
     ):
+        check_choice("perturbation", perturbation, ("squares", "noise"))
         check_share("size", size)
-        check_count("num_squares", num_squares)
+        if not is_number(noise) or noise <= 0:
+            raise ValueError(f"noise must be a standard deviation above 0, such as 0.1; it is {noise!r}.")
+        check_count("num_samples", num_samples)
         check_fill(fill, inpaint=False)
+        self.perturbation = perturbation
         self.size = size
-        self.num_squares = num_squares
+        self.noise = noise
+        self.num_samples = num_samples
         self.fill = fill
         self.normalise = normalise
         self.score = score
         self.seed = seed
 
     def measure(self, explanation, model, samples, explainer, previous):
-        images = channels_last(samples)
-        boxes = random_squares(samples.size, self.size, self.num_squares, self.seed)
-        rows = np.concatenate([np.zeros((1, 4), np.int32), boxes])  # first one that removes nothing
-        hidden = filled(images, np.zeros(images.shape[:3], int), self.fill)
-        perturb = hide_box_channels_first if samples.channels_first else hide_box
+        taken = self.shares(samples.size)
+        none = np.zeros((1, *samples.size), np.float32)
+        rows = per_pixel(np.concatenate([none, taken]), samples)
         queries = Queries(
-            perturb=perturb,
+            perturb=take_away,
             rows=np.broadcast_to(rows, (len(samples), *rows.shape)),
-            tables={"fill": as_the_model_eats(hidden, samples)},
+            tables={"fill": behind(samples, self.fill)},
         )
-        score = explained_score(explanation) if self.score is None else self.score
-        scores = ask(model, samples, explanation.targets, queries, score).astype(np.float64)
-        return infidelity(sums_inside(explanation.maps, boxes), scores[:, :1] - scores[:, 1:], self.normalise)
+        predicted = np.einsum("rhw,nhw->nr", taken, explanation.maps.astype(np.float64))
+        return infidelity(predicted, falls(explanation, model, samples, queries, self.score), self.normalise)
+
+    def shares(self, size: tuple[int, int]) -> np.ndarray:
+        """What each question takes away of every pixel of images of `size`: (num_samples, height, width) float32."""
+        generator = np.random.default_rng(self.seed)
+        if self.perturbation == "noise":
+            return self.noise * generator.standard_normal((self.num_samples, *size), np.float32)
+        side = max(1, round(self.size * min(size)))
+        corners = [generator.integers(0, length - side + 1, self.num_samples) for length in size]
+        rows, columns = (
+            (np.arange(length) >= corner[:, None]) & (np.arange(length) < corner[:, None] + side)
+            for length, corner in zip(size, corners, strict=True)
+        )
+        return (rows[:, :, None] & columns[:, None, :]).astype(np.float32)
 
 
 def infidelity(predicted: np.ndarray, changes: np.ndarray, normalise: bool = True) -> np.ndarray:
@@ -98,36 +110,9 @@ def infidelity(predicted: np.ndarray, changes: np.ndarray, normalise: bool = Tru
     return ((predicted - changes) ** 2).mean(axis=1)
 
 
-def random_squares(size: tuple[int, int], share: float, count: int, seed: int) -> np.ndarray:
-    """`count` squares (top, left, height, width) inside an image of `size` pixels: (count, 4) int32."""
-    side = max(1, round(share * min(size)))
-    generator = np.random.default_rng(seed)
-    corners = [generator.integers(0, length - side + 1, count) for length in size]
-    return np.stack([*corners, *[np.full(count, side)] * 2], axis=1).astype(np.int32)
-
-
-def sums_inside(maps: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """Sums of maps (n, h, w) inside boxes (r, 4): (n, r) float64."""
-    return np.stack(
-        [maps[:, t : t + h, le : le + w].sum(axis=(1, 2), dtype=np.float64) for t, le, h, w in boxes], axis=1
-    )
-
-
-def hide_box(image: Any, row: Any, tables: Any, axes: tuple[int, int] = (1, 2)) -> Any:
-    """The fill inside the box (top, left, height, width). On the device, in `keras.ops`."""
+def take_away(image: Any, share: Any, tables: Any) -> Any:
+    """image − share · (image − fill), float32. On the device, in `keras.ops`."""
     from keras import ops
 
-    inside: Any = True
-    for axis, start, length in ((axes[0], 0, 2), (axes[1], 1, 3)):
-        shape = [1] * 4
-        shape[axis] = image.shape[axis]
-        place = ops.reshape(ops.arange(image.shape[axis], dtype="int32"), shape)
-        first = ops.reshape(row[:, start], (-1, 1, 1, 1))
-        count = ops.reshape(row[:, length], (-1, 1, 1, 1))
-        inside = ops.logical_and(inside, ops.logical_and(place >= first, place < first + count))
-    return ops.where(inside, tables["fill"], image)
-
-
-def hide_box_channels_first(image: Any, row: Any, tables: Any) -> Any:
-    """The same for images (n, channels, height, width)."""
-    return hide_box(image, row, tables, axes=(2, 3))
+    image = ops.cast(image, "float32")
+    return image - share * (image - ops.cast(tables["fill"], "float32"))

@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_xai import backend
 from keras_xai.engine import engine_for
+from keras_xai.explainers.fills import filled
 from keras_xai.explanation import Explanation
 from keras_xai.queries import Queries
 from keras_xai.samples import Samples
@@ -89,6 +90,25 @@ class Metric:
 def ask(model: Any, samples: Samples, targets: np.ndarray, queries: Queries, score: Any) -> np.ndarray:
     """The scores (n, r) of perturbed samples at the explained targets."""
     return engine_for(model).answer(changed(samples, targets=targets), [queries], score)[0].scores
+
+
+def falls(explanation: Explanation, model: Any, samples: Samples, queries: Queries, score: Any = None) -> np.ndarray:
+    """How far the score falls at each question after the first, which has to leave the image as it is.
+
+    Args:
+        score: None for the one that was explained.
+
+    Returns:
+        (n, r − 1) float64.
+    """
+    score = explained_score(explanation) if score is None else score
+    scores = ask(model, samples, explanation.targets, queries, score).astype(np.float64)
+    return scores[:, :1] - scores[:, 1:]
+
+
+def behind(samples: Samples, fill: str | float) -> np.ndarray:
+    """What is seen where pixels are taken out, "blur", "mean" (of the image) or a number: images as the model eats them."""
+    return filled(samples, fill).astype(samples.image.dtype)
 
 
 def changed(samples: Samples, image: np.ndarray | None = None, targets: np.ndarray | None = None) -> Samples:

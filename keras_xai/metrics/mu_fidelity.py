@@ -6,19 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from keras_xai.explainers.lime import fill as filled
 from keras_xai.explainers.lime import hide
 from keras_xai.explainers.superpixels import grid
-from keras_xai.metrics.metric import (
-    Metric,
-    as_the_model_eats,
-    ask,
-    channels_last,
-    check_count,
-    check_share,
-    explained_score,
-    per_pixel,
-)
+from keras_xai.metrics.metric import Metric, behind, check_count, check_share, falls, per_pixel
 from keras_xai.metrics.removal import check_fill
 from keras_xai.queries import Queries
 
@@ -67,20 +57,16 @@ class MuFidelity(Metric):
         self.seed = seed
 
     def measure(self, explanation, model, samples, explainer, previous):
-        images = channels_last(samples)
         labels = grid(samples.size, self.cells)
         hidden = random_subsets(self.num_subsets, labels.max() + 1, self.share, self.seed)
         shown = np.concatenate([np.ones((1, hidden.shape[1]), bool), ~hidden])
-        whole = filled(images, np.zeros(images.shape[:3], int), self.fill)
         tables = {
             "segments": per_pixel(np.broadcast_to(labels, (len(samples), *labels.shape)).astype(np.int32), samples),
-            "fill": as_the_model_eats(whole, samples),
+            "fill": behind(samples, self.fill),
         }
         queries = Queries(perturb=hide, rows=np.broadcast_to(shown, (len(samples), *shown.shape)), tables=tables)
-        score = explained_score(explanation) if self.score is None else self.score
-        scores = ask(model, samples, explanation.targets, queries, score).astype(np.float64)
         evidence = np.stack([np.bincount(labels.ravel(), one.ravel()) for one in explanation.maps])
-        return pearson(evidence @ hidden.T, scores[:, :1] - scores[:, 1:])
+        return pearson(evidence @ hidden.T, falls(explanation, model, samples, queries, self.score))
 
 
 def random_subsets(count: int, cells: int, share: float, seed: int) -> np.ndarray:

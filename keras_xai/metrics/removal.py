@@ -6,13 +6,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from keras_xai.explainers.lime import fill as filled
 from keras_xai.explanation import Explanation
 from keras_xai.metrics.imputation import impute
 from keras_xai.metrics.metric import (
     Metric,
     as_the_model_eats,
     ask,
+    behind,
     channels_last,
     check_count,
     check_share,
@@ -181,11 +181,8 @@ def area(curve: np.ndarray) -> np.ndarray:
 
 def without(samples: Samples, order: np.ndarray, shares: Any, fill: str | float) -> Queries:
     """Ask about the images without the first `shares` of their pixels in an order."""
-    images = channels_last(samples)
-    # The mean of each image is that of its one segment.
-    hidden = filled(images, np.zeros(images.shape[:3], int), fill)
     rows = np.broadcast_to(np.asarray(shares, np.float32), (len(samples), len(shares)))
-    tables = {"order": per_pixel(order, samples), "fill": as_the_model_eats(hidden, samples)}
+    tables = {"order": per_pixel(order, samples), "fill": behind(samples, fill)}
     return Queries(perturb=remove, rows=rows, tables=tables)
 
 

@@ -12,12 +12,25 @@ import numpy as np
 from keras_xai.engine import engine_for
 from keras_xai.explanation import Explanation
 from keras_xai.interception import named_operations
-from keras_xai.metrics.metric import Metric, changed, check_count
+from keras_xai.metrics.metric import Metric, changed, check_count, explained_score
 from keras_xai.metrics.similarity import similarity
 from keras_xai.samples import Samples
 
 
-class ParameterRandomisation(Metric):
+class SanityCheck(Metric):
+    """The base of the two: a map compared with what it should not resemble."""
+
+    needs = ("model", "samples", "explainer")
+    higher_is_better = False
+
+    def __init__(self, measure: str | Callable = "spearman", seed: int = 0):
+        similarity(measure)
+        check_count("seed", seed, least=0)
+        self.compared_by = measure
+        self.seed = seed
+
+
+class ParameterRandomisation(SanityCheck):
     """How much of the map is left when nothing the model has learned is: lower is better.
 
     The weights are shuffled in the model itself and put back bit for bit, whatever happens meanwhile.
@@ -36,14 +49,6 @@ class ParameterRandomisation(Metric):
     """
 
     name = "parameter_randomisation"
-    needs = ("model", "samples", "explainer")
-    higher_is_better = False
-
-    def __init__(self, measure: str | Callable = "spearman", seed: int = 0):
-        similarity(measure)
-        check_count("seed", seed, least=0)
-        self.compared_by = measure
-        self.seed = seed
 
     def measure(self, explanation, model, samples, explainer, previous):
         compare = similarity(self.compared_by)
@@ -51,29 +56,30 @@ class ParameterRandomisation(Metric):
         return left
 
 
-class RandomLogit(Metric):
+class RandomLogit(SanityCheck):
     """How alike the map is to that of another class: lower is better; 1 says that it does not depend on the class.
 
     Args:
         measure: as in `ParameterRandomisation`. seed: of which class; a fixed number of classes further on.
 
-    Returns (n,) float64.
+    Returns (n,) float64; NaN where the other map is blank, as of a method with a ReLU where all evidence is against a class.
+
+    Raises:
+        ValueError: there is no other class: one output unit, whose second class is the first with its sign changed, or a
+            score that looks at no class.
 
     Reference: Sixt, Granz and Landgraf, "When explanations lie", ICML 2020, https://arxiv.org/abs/1912.09818
     """
 
     name = "random_logit"
-    needs = ("model", "samples", "explainer")
-    higher_is_better = False
-
-    def __init__(self, measure: str | Callable = "spearman", seed: int = 0):
-        similarity(measure)
-        check_count("seed", seed, least=0)
-        self.compared_by = measure
-        self.seed = seed
 
     def measure(self, explanation, model, samples, explainer, previous):
-        count = max(2, explanation.predictions.shape[-1])
+        count, score = explanation.predictions.shape[-1], explained_score(explanation)
+        if count < 2 or not getattr(score, "needs_target", True):
+            reason = "the explained output has one unit" if count < 2 else f"{score!r} looks at no class"
+            raise ValueError(
+                f"RandomLogit compares the maps of two classes, and {reason}. Use ParameterRandomisation instead."
+            )
         further = np.random.default_rng(self.seed).integers(1, count)
         other = explainer(model, changed(samples, targets=(explanation.targets + further) % count))
         return similarity(self.compared_by)(explanation.maps, other.maps)

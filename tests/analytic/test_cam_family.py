@@ -19,8 +19,9 @@ from keras_xai.explainers.x_grad_cam import x_grad_cam
 from keras_xai.explanation import resize
 from keras_xai.queries import Queries, gradient_at
 from tests import numpy_layers as slow
+from tests.analytic.networks import Network, close
 from tests.contract.cheap import on_tensorflow
-from tests.models import COUNT, KINDS, weights
+from tests.models import COUNT, KINDS
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["after_relu", "of_any_sign"])
@@ -32,12 +33,6 @@ def evidence(request):
 
 def on_device(function, *arrays):
     return ops.convert_to_numpy(function(*(ops.convert_to_tensor(array.astype(np.float32)) for array in arrays)))
-
-
-def close(found, expected):
-    assert np.abs(expected).max() > 0
-    assert found.shape == expected.shape
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
 
 
 # The closed forms.
@@ -157,24 +152,8 @@ def test_eigen_cam_of_broken_activations_is_finite():
 # Maps from whole networks, written down in NumPy.
 
 
-class Network:
-    """A kind of model, and what it computes in NumPy."""
-
-    def __init__(self, kind):
-        self.kind = KINDS[kind]
-        self.model = self.kind.model()
-        self.w = weights(self.model)
-        self.targets = np.arange(COUNT) % self.kind.classes
-        self.samples = kx.Samples(self.kind.inputs(), targets=self.targets)
-        self.image = self.samples.image.astype(np.float64)
-        self.activations = self.kind.features(self.w, self.image)
-
-    def score(self, activations, i):
-        """(m, h, w, channels) of sample i -> (m,)."""
-        logits, target = self.kind.logits(self.w, activations), self.targets[i]
-        if logits.shape[1] == 1:
-            return logits[:, 0] * (1 if target else -1)
-        return logits[:, target]
+def activations_of(network):
+    return network.kind.features(network.w, network.image)
 
 
 @pytest.fixture(scope="module", params=on_tensorflow(["sigmoid", "non_square", "vision_transformer"], ["non_square"]))
@@ -184,26 +163,26 @@ def network(request):
 
 def slow_score_cam(network, chosen):
     """(COUNT, channels) weights: the softmax of the scores of what is seen through each channel."""
-    weights = np.zeros((COUNT, network.activations.shape[-1]))
-    for i, activations in enumerate(network.activations):
+    weights = np.zeros((COUNT, activations_of(network).shape[-1]))
+    for i, activations in enumerate(activations_of(network)):
         scores = []
         for k in chosen[i]:
             mask = resize(activations[None, ..., k], network.samples.size)[0].astype(np.float64)
             mask = (mask - mask.min()) / max(np.ptp(mask), 1e-300)
             seen = network.image[i] * mask[..., None]
-            scores.append(network.score(network.kind.features(network.w, seen[None]), i)[0])
+            scores.append(network.score(seen[None], i)[0])
         weights[i, chosen[i]] = slow.softmax(np.array(scores))
     return weights
 
 
 def slow_ablation_cam(network, chosen):
     """(COUNT, channels) weights: the fall of the score without each channel."""
-    weights = np.zeros((COUNT, network.activations.shape[-1]))
-    for i, activations in enumerate(network.activations):
+    weights = np.zeros((COUNT, activations_of(network).shape[-1]))
+    for i, activations in enumerate(activations_of(network)):
         for k in chosen[i]:
             without = activations.copy()
             without[..., k] = 0
-            weights[i, k] = (network.score(activations[None], i) - network.score(without[None], i))[0]
+            weights[i, k] = (network.score_of(activations[None], i) - network.score_of(without[None], i))[0]
     return weights
 
 
@@ -214,16 +193,16 @@ SLOW = {kx.ScoreCAM: slow_score_cam, kx.AblationCAM: slow_ablation_cam}
 def test_channels_are_weighted_by_their_scores(network, method):
     found = method()(network.model, network.samples)
     assert found.details["layer"] == network.kind.layer
-    weights = SLOW[method](network, [range(network.activations.shape[-1])] * COUNT)
+    weights = SLOW[method](network, [range(activations_of(network).shape[-1])] * COUNT)
     close(found.details["weights"][network.kind.layer], weights)
-    expected = np.maximum(np.einsum("nhwk,nk->nhw", network.activations, weights), 0)
+    expected = np.maximum(np.einsum("nhwk,nk->nhw", activations_of(network), weights), 0)
     np.testing.assert_allclose(found.raw, expected, rtol=0, atol=1e-4 * max(expected.max(), 0.01))
 
 
 @pytest.mark.parametrize("method", SLOW)
 def test_a_budget_takes_the_channels_that_vary_most(method):
     network = Network("functional")
-    chosen = np.argsort(-network.activations.std(axis=(1, 2)), axis=1)[:, :2]
+    chosen = np.argsort(-activations_of(network).std(axis=(1, 2)), axis=1)[:, :2]
     found = method(channels=2)(network.model, network.samples)
     close(found.details["weights"]["conv2"], SLOW[method](network, chosen))
 
@@ -232,7 +211,7 @@ def test_quantised_layers_have_maps_without_gradients():
     network = Network("int8")
     for method, slowly in SLOW.items():
         weights = slowly(network, [range(6)] * COUNT)
-        right = np.maximum(np.einsum("nhwk,nk->nhw", network.activations, weights), 0)
+        right = np.maximum(np.einsum("nhwk,nk->nhw", activations_of(network), weights), 0)
         found = method()(network.model, network.samples).raw
         assert np.linalg.norm(found - right) < 0.02 * np.linalg.norm(right)  # a value on the edge may round either way
 
@@ -304,7 +283,7 @@ def test_a_contrast_explains_the_difference_of_two_logits():
         engine_for(model).answer(samples, [Queries(gradient_at(None))])[0].gradients.mean(axis=(1, 2), keepdims=True)
         for samples in (network.samples, against)
     ]
-    expected = np.maximum(((means[0] - means[1]) * network.activations).sum(axis=-1), 0)
+    expected = np.maximum(((means[0] - means[1]) * activations_of(network)).sum(axis=-1), 0)
     for i in range(COUNT):
         one = kx.Samples(network.samples.x[[i]], targets=targets[[i]])
         found = kx.GradCAM(score=kx.scores.Contrast(against=int((targets[i] + 1) % 3)))(model, one)
@@ -317,7 +296,7 @@ def test_a_misclassified_sample_is_explained_as_true_against_predicted():
     true = (predicted + 1) % 3
     samples = kx.Samples(network.samples.x, labels=true)
     found = kx.GradCAM(score=kx.scores.Contrast())(network.model, samples)
-    logits = network.kind.logits(network.w, network.activations)
+    logits = network.kind.logits(network.w, activations_of(network))
     np.testing.assert_array_equal(found.targets, true)
     rows = np.arange(COUNT)
     np.testing.assert_allclose(found.scores, logits[rows, true] - logits[rows, predicted], rtol=1e-4)

@@ -6,7 +6,6 @@ import pytest
 from keras import layers
 
 import keras_xai as kx
-from keras_xai.metrics.infidelity import random_squares
 from tests.requirements import require_backend, require_module
 
 require_backend("torch", reason="captum explains torch modules")
@@ -37,25 +36,23 @@ def images():
     return np.random.default_rng(1).normal(size=(4, 3, 12, 10)).astype(np.float32)
 
 
+@pytest.mark.parametrize("perturbation", ["squares", "noise"])
 @pytest.mark.parametrize("normalise", [False, True])
-def test_infidelity_is_that_of_captum(model, images, normalise):
+def test_infidelity_is_that_of_captum(model, images, normalise, perturbation):
     import torch
     from captum.metrics import infidelity, infidelity_perturb_func_decorator
 
     fill, count = 0.3, 20
     explainer = kx.LIME(num_samples=30, segments="grid")
     found = explainer(model, images, targets=TARGETS)
-    metric = kx.metrics.Infidelity(size=0.4, num_squares=count, fill=fill, normalise=normalise, seed=5)
+    metric = kx.metrics.Infidelity(0.4, count, fill, normalise, perturbation=perturbation, seed=5)
     ours = metric(found, model, images)
 
-    boxes = iter(random_squares((12, 10), 0.4, count, 5))
+    shares = iter(metric.shares((12, 10)))
 
     @infidelity_perturb_func_decorator(multiply_by_inputs=True)
     def remove(inputs, baselines):
-        top, left, height, width = next(boxes)
-        inputs = inputs.clone()
-        inputs[:, :, top : top + height, left : left + width] = fill
-        return inputs
+        return inputs - torch.from_numpy(next(shares)) * (inputs - baselines)
 
     # captum sums over channels what is perturbed there: a third of the map on each of three channels is the map.
     attributions = torch.from_numpy(np.repeat(found.maps[:, None] / 3, 3, axis=1))

@@ -10,37 +10,9 @@ from keras_xai import engine
 from keras_xai.explainers.explainer import explain
 from keras_xai.explainers.integrated_gradients import line
 from keras_xai.explainers.smooth_grad import Noise
-from tests import numpy_layers as slow
+from tests.analytic.networks import Network, close
 from tests.contract.cheap import on_tensorflow
-from tests.models import COUNT, KINDS, filled, weights
-
-
-def close(found, expected, tolerance=1e-4):
-    assert np.abs(expected).max() > 0
-    assert found.shape == expected.shape
-    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * np.abs(expected).max())
-
-
-class Network:
-    """A kind of model, its samples, and its score and gradient in NumPy."""
-
-    def __init__(self, kind):
-        self.kind = KINDS[kind]
-        self.model = self.kind.model()
-        self.w = weights(self.model)
-        self.targets = np.arange(COUNT) % self.kind.classes
-        self.samples = kx.Samples(self.kind.inputs(), targets=self.targets)
-        image = self.samples.image.astype(np.float64)
-        self.image = np.moveaxis(image, 1, -1) if self.kind.channels_first else image
-
-    def score(self, images, i):
-        logits = self.kind.logits(self.w, self.kind.features(self.w, images))
-        target = self.targets[i]
-        return logits[:, target] if logits.shape[1] > 1 else logits[:, 0] * (1 if target else -1)
-
-    def gradient(self, image, i):
-        return slow.gradient(lambda images: self.score(images, i), image)
-
+from tests.models import COUNT, filled
 
 NETWORKS = on_tensorflow(
     ["sigmoid", "grey", "non_square", "multispectral", "vision_transformer", "uint8"], ["non_square", "channels_first"]

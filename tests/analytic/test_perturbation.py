@@ -13,31 +13,9 @@ from keras_xai.explainers import kernel_shap
 from keras_xai.explainers.occlusion import mean_over_patches, starts
 from keras_xai.explainers.rise import stretch
 from keras_xai.explanation import resize
+from tests.analytic.networks import Network, close
 from tests.contract.cheap import on_tensorflow
-from tests.models import COUNT, KINDS, weights
-
-
-def close(found, expected, tolerance=1e-4):
-    assert np.abs(expected).max() > 0
-    assert found.shape == expected.shape
-    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * np.abs(expected).max())
-
-
-class Network:
-    """A kind of model and its score in NumPy."""
-
-    def __init__(self, kind):
-        self.kind = KINDS[kind]
-        self.model = self.kind.model()
-        self.w = weights(self.model)
-        self.targets = np.arange(COUNT) % self.kind.classes
-        self.samples = kx.Samples(self.kind.inputs(), targets=self.targets)
-        image = self.samples.image.astype(np.float64)
-        self.image = np.moveaxis(image, 1, -1) if self.kind.channels_first else image
-
-    def scores(self, images, i):
-        logits = self.kind.logits(self.w, self.kind.features(self.w, images))
-        return logits[:, self.targets[i]] if logits.shape[1] > 1 else logits[:, 0] * (1 if self.targets[i] else -1)
+from tests.models import COUNT
 
 
 @pytest.fixture(
@@ -61,7 +39,7 @@ def slow_occlusion(network, patch, stride, fill):
             rows, columns = slice(top, top + patch[0]), slice(left, left + patch[1])
             hidden = image.copy()
             hidden[rows, columns] = fill[i][rows, columns]
-            maps[i, rows, columns] += network.scores(image[None], i)[0] - network.scores(hidden[None], i)[0]
+            maps[i, rows, columns] += network.score(image[None], i)[0] - network.score(hidden[None], i)[0]
             count[rows, columns] += 1
         maps[i] /= count
     return maps
@@ -132,7 +110,7 @@ def test_rise_is_the_mean_of_masks_weighted_by_centred_scores(network, fill):
         stretched = [stretch(rows["shift"][i][:, axis], (2, 3)[axis], size[axis]) for axis in (0, 1)]
         masks = stretched[0] @ rows["grid"][i] @ stretched[1].transpose(0, 2, 1)
         behind = hidden if fill == 0 else hidden[i]
-        scores = network.scores(image * masks[..., None] + behind * (1 - masks[..., None]), i)
+        scores = network.score(image * masks[..., None] + behind * (1 - masks[..., None]), i)
         expected.append(np.einsum("r,rhw->hw", scores - scores.mean(), masks) / (20 * 0.4))
     close(explainer(network.model, network.samples).raw, np.stack(expected), 1e-3)
 
@@ -226,7 +204,7 @@ def test_kernel_shap_of_a_network_is_exact_with_eight_segments(network):
         fill = np.asarray(0.1, network.samples.image.dtype)
         # All 256 scores at once, looked up by the game.
         shown = (np.arange(256)[:, None] >> np.arange(8) & 1).astype(bool)
-        scores = network.scores(np.where(shown[:, labels[i], None], image, fill), i)
+        scores = network.score(np.where(shown[:, labels[i], None], image, fill), i)
         exact = exact_shapley(lambda players: scores[sum(1 << p for p in players)], 8)  # noqa: B023
         close(found.details["coefficients"][i], exact, 1e-3)
         np.testing.assert_allclose(found.details["empty_scores"][i], scores[0], rtol=1e-3, atol=1e-5)
@@ -239,7 +217,7 @@ def test_the_gradient_free_explain_a_quantised_model():
         found = explainer(network.model, network.samples)
         assert found.valid.all()
         assert np.abs(found.raw).max() > 0
-    whole = network.scores(network.image, 0)  # of class 0
+    whole = network.score(network.image, 0)  # of class 0
     empty = found.details["empty_scores"]
     np.testing.assert_allclose(found.details["coefficients"][0].sum(), whole[0] - empty[0], rtol=0.05)
 

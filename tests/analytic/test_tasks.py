@@ -8,13 +8,8 @@ from keras import layers, ops
 import keras_xai as kx
 from keras_xai.explainers.explainer import explain
 from tests import numpy_layers as slow
+from tests.analytic.networks import close
 from tests.models import COUNT, KINDS, filled, weights
-
-
-def close(found, expected, tolerance=1e-4):
-    assert np.abs(expected).max() > 0
-    assert found.shape == expected.shape
-    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * np.abs(expected).max())
 
 
 def three(score):
@@ -85,6 +80,23 @@ def test_regression_of_one_of_two_values(x):
         return slow.dense(activations.reshape(len(activations), -1), **w["out"])[:, 1]
 
     check(model, kx.Samples(x), slow_tower(w), after, kx.scores.Regression(index=1))
+
+
+@pytest.mark.parametrize(("activation", "score"), [(None, kx.scores.Logit()), ("sigmoid", kx.scores.Probability())])
+def test_one_number_per_sample_without_an_axis_of_classes(x, activation, score):
+    """Outputs (n,) are outputs (n, 1) whose last axis was squeezed away."""
+    inputs = keras.Input((8, 8, 3))
+    outputs = layers.Dense(1, activation=activation)(layers.GlobalAveragePooling2D()(tower(inputs)))
+    column = filled(keras.Model(inputs, outputs))
+    squeezed = keras.Model(inputs, ops.squeeze(outputs, -1))
+    asked = [kx.Saliency(score=score), kx.GradCAM(score=score), kx.GradCAM(score=kx.scores.Regression())]
+    for one, two in zip(
+        *(explain(model, asked, kx.Samples(x), [None] * 3) for model in (squeezed, column)), strict=True
+    ):
+        np.testing.assert_allclose(one.raw, two.raw, rtol=0, atol=1e-4 * max(two.raw.max(), 1e-3))
+        np.testing.assert_allclose(one.scores, two.scores, rtol=1e-5)
+        assert one.predictions.shape == (COUNT, 1)
+    assert one.raw.max() > 0
 
 
 def test_segmentation_over_a_mask(x):

@@ -21,7 +21,7 @@ def test_all_of_them_as_scalars_of_every_epoch(tmp_path):
         kx.metrics.Insertion(steps=2),
         kx.metrics.ROAD(shares=(0.5,)),
         MuFidelity(cells=9, num_subsets=4),
-        kx.metrics.Infidelity(num_squares=3),
+        kx.metrics.Infidelity(num_samples=3),
         kx.metrics.AverageDrop(),
         kx.metrics.Increase(),
         kx.metrics.MaxSensitivity(num_samples=2),
@@ -51,7 +51,7 @@ def test_contributions_are_perfect_on_a_weighted_sum():
     weights = ops.convert_to_numpy(model.layers[-1].kernel).reshape(4, 5, 2, 3)[..., samples.targets]
     found = explained(model, samples, np.einsum("nhwc,hwcn->nhw", x, weights))
     np.testing.assert_allclose(MuFidelity(cells=20, fill=0.0, num_subsets=30)(found, model, samples), 1, atol=1e-4)
-    exact = kx.metrics.Infidelity(size=0.5, num_squares=20, fill=0.0, normalise=False)
+    exact = kx.metrics.Infidelity(size=0.5, num_samples=20, fill=0.0, normalise=False)
     np.testing.assert_allclose(exact(found, model, samples), 0, atol=1e-5)
 
 
