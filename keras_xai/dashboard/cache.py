@@ -19,12 +19,18 @@ class BoundedCache:
         self._values: OrderedDict[Hashable, Any] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable, compute: Callable[[], Any]) -> Any:
-        """Gives the value of a key, computed now if it is not remembered. What raises is not remembered."""
+    def peek(self, key: Hashable) -> Any:
+        """Gives the value of a key; None if it is not remembered."""
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)
-                return self._values[key]
+            return self._values.get(key)
+
+    def get(self, key: Hashable, compute: Callable[[], Any]) -> Any:
+        """Gives the value of a key, computed now if it is not remembered. What raises is not remembered, nor is None."""
+        known = self.peek(key)
+        if known is not None:
+            return known
         value = compute()
         with self._lock:
             if key not in self._values:

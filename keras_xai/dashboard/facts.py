@@ -1,14 +1,12 @@
-"""The numbers in the manifest of an epoch, of which nothing is believed.
-
-They are kept as pieces of JSON: what a browser asks for is one answer about hundreds of epochs, and of a run that is
-still going on only the newest of them is new.
-"""
+"""The numbers in the manifest of an epoch, of which nothing is believed."""
 
 import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard
+
+import numpy as np
 
 from keras_xai.dashboard.refusal import Refusal, quoted
 
@@ -17,7 +15,7 @@ MAX_NAMES = 200  # methods, measures of a method, logs
 
 OUTCOMES = ("predicted", "confidence", "valid", "flagged")
 
-Range = tuple[float, float] | None
+Rows = dict[int, dict[str, Any]]  # place of the sample -> what is said of its map
 
 
 @dataclass
@@ -27,27 +25,27 @@ class Facts:
     Attributes:
         epoch: 0-based; -1 for the untrained network.
         logs: key -> number of Keras's logs.
-        outcomes: each of `OUTCOMES` -> JSON list, one entry per sample.
+        outcomes: each of `OUTCOMES` -> one entry per sample.
         means: method -> measure -> mean over the samples.
-        measures: method -> measure -> JSON list, one entry per sample.
-        ranges: method -> smallest and largest value of each sample's map; None where there is none.
+        measures: method -> measure -> (n,) float, NaN where a sample has none.
+        ranges: method -> (n, 2) float, the smallest and largest value of each sample's map; NaN where there is none.
     """
 
     epoch: int
     logs: dict[str, float] = field(default_factory=dict)
-    outcomes: dict[str, str] = field(default_factory=dict)
+    outcomes: dict[str, list[Any]] = field(default_factory=dict)
     means: dict[str, dict[str, float]] = field(default_factory=dict)
-    measures: dict[str, dict[str, str]] = field(default_factory=dict)
-    ranges: dict[str, list[Range]] = field(default_factory=dict)
+    measures: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+    ranges: dict[str, np.ndarray] = field(default_factory=dict)
 
     def size(self) -> int:
         """About how many bytes it holds."""
-        texts = sum(len(text) for by_name in self.measures.values() for text in by_name.values())
-        return 500 + texts + 100 * sum(map(len, self.ranges.values())) + sum(map(len, self.outcomes.values()))
+        arrays = [*self.ranges.values(), *(row for by_name in self.measures.values() for row in by_name.values())]
+        return 500 + sum(100 + array.nbytes for array in arrays) + 16 * sum(map(len, self.outcomes.values()))
 
 
 def facts(manifest: dict[str, Any], identifiers: Sequence[str]) -> Facts:
-    """Reads the numbers; what is missing, of the wrong type or not finite becomes null.
+    """Reads the numbers; what is missing, of the wrong type or not finite is left out.
 
     Args:
         manifest: of a record of kind epoch or baseline.
@@ -60,30 +58,23 @@ def facts(manifest: dict[str, Any], identifiers: Sequence[str]) -> Facts:
     if not is_epoch(epoch):
         raise Refusal(422, f"its epoch is {quoted(epoch)}")
     places = {identifier: place for place, identifier in enumerate(identifiers)}
-    entries = _rows(manifest, "maps")
-    found = Facts(epoch, logs=_numbers(manifest.get("logs")), outcomes=_outcomes(_rows(manifest, "samples"), places))
-    means = manifest.get("means")
-    for method, by_name in list(means.items())[:MAX_NAMES] if isinstance(means, dict) else []:
-        found.means[method] = _numbers(by_name)
-    values: dict[str, dict[str, list[float | None]]] = {}
-    for entry in entries:
+    by_method: dict[str, Rows] = {}
+    for entry in _rows(manifest, "maps"):
         place, method = _place(places, entry.get("sample")), entry.get("method")
-        if place is None or not isinstance(method, str):
-            continue
-        if method not in values:
-            if len(values) >= MAX_NAMES:
-                raise Refusal(422, f"it has more than {MAX_NAMES} methods")
-            values[method], found.ranges[method] = {}, [None] * len(places)
-        found.ranges[method][place] = _range(entry)
-        measures = entry.get("measures")
-        for measure, value in [*(measures.items() if isinstance(measures, dict) else []), ("r2", entry.get("r2"))]:
-            value = number(value)
-            if value is not None and (measure in values[method] or len(values[method]) < MAX_NAMES):
-                values[method].setdefault(measure, [None] * len(places))[place] = value
-    found.measures = {
-        method: {measure: compact(row) for measure, row in by_name.items()} for method, by_name in values.items()
-    }
-    return found
+        if place is not None and isinstance(method, str):
+            by_method.setdefault(method, {})[place] = entry
+    if len(by_method) > MAX_NAMES:
+        raise Refusal(422, f"it has more than {MAX_NAMES} methods")
+    means = manifest.get("means")
+    of_methods = list(means.items())[:MAX_NAMES] if isinstance(means, dict) else []
+    return Facts(
+        epoch,
+        logs=_numbers(manifest.get("logs")),
+        outcomes=_outcomes(_rows(manifest, "samples"), places),
+        means={method: _numbers(by_name) for method, by_name in of_methods},
+        measures={method: _measures(rows, len(places)) for method, rows in by_method.items()},
+        ranges={method: _ranges(rows, len(places)) for method, rows in by_method.items()},
+    )
 
 
 def is_epoch(value: Any) -> TypeGuard[int]:
@@ -103,9 +94,7 @@ def number(value: Any) -> float | None:
         return None
 
 
-def compact(value: Any) -> str:
-    """JSON without spaces."""
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+compact = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode  # JSON without spaces
 
 
 def _rows(manifest: dict[str, Any], name: str) -> list[dict[str, Any]]:
@@ -126,7 +115,7 @@ def _numbers(named: Any) -> dict[str, float]:
     return {key: value for key, raw in kept if (value := number(raw)) is not None}
 
 
-def _outcomes(rows: list[dict[str, Any]], places: dict[str, int]) -> dict[str, str]:
+def _outcomes(rows: list[dict[str, Any]], places: dict[str, int]) -> dict[str, list[Any]]:
     columns: dict[str, list[Any]] = {name: [None] * len(places) for name in OUTCOMES}
     for row in rows:
         place = _place(places, row.get("id"))
@@ -137,11 +126,32 @@ def _outcomes(rows: list[dict[str, Any]], places: dict[str, int]) -> dict[str, s
         columns["confidence"][place] = number(row.get("confidence"))
         predicted = number(row.get("predicted"))
         columns["predicted"][place] = None if predicted is None else int(predicted)
-    return {name: compact(column) for name, column in columns.items()}
+    return columns
 
 
-def _range(entry: dict[str, Any]) -> Range:
-    coefficients = entry.get("coefficients")
-    ends = coefficients if isinstance(coefficients, list) else [entry.get("vmin"), entry.get("vmax")]
-    numbers = [value for value in map(number, ends) if value is not None]
-    return (min(numbers), max(numbers)) if numbers else None
+def _measures(rows: Rows, count: int) -> dict[str, np.ndarray]:
+    said = {place: entry["measures"] for place, entry in rows.items() if isinstance(entry.get("measures"), dict)}
+    names = dict.fromkeys(name for measures in said.values() for name in measures)
+    columns = {name: _column(said, name, count) for name in list(names)[: MAX_NAMES - 1]}
+    columns["r2"] = _column(rows, "r2", count)
+    return {name: column for name, column in columns.items() if not np.isnan(column).all()}
+
+
+def _column(rows: Rows, name: str, count: int) -> np.ndarray:
+    column = [math.nan] * count
+    for place, row in rows.items():
+        value = number(row.get(name))
+        if value is not None:
+            column[place] = value
+    return np.array(column)
+
+
+def _ranges(rows: Rows, count: int) -> np.ndarray:
+    ranges = [(math.nan, math.nan)] * count
+    for place, entry in rows.items():
+        coefficients = entry.get("coefficients")
+        ends = coefficients if isinstance(coefficients, list) else [entry.get("vmin"), entry.get("vmax")]
+        numbers = [value for value in map(number, ends) if value is not None]
+        if numbers:
+            ranges[place] = min(numbers), max(numbers)
+    return np.array(ranges).reshape(count, 2)

@@ -19,6 +19,7 @@ from keras_xai.dashboard.source import PLUGIN, Source, read_manifest
 from keras_xai.dashboard.static_files import read_static
 
 FOR_EVER = 365 * 24 * 3600  # seconds
+PATIENCE = 1.0  # seconds that an answer about all epochs may take; the page asks again for the rest
 
 
 class ExplanationsPlugin(base_plugin.TBPlugin):
@@ -79,7 +80,8 @@ class ExplanationsPlugin(base_plugin.TBPlugin):
     def _answer_series(self, request: wrappers.Request, source: Source) -> wrappers.Response:
         run, name, session = (_argument(request, field) for field in ("run", "name", "session"))
         measures = request.args.get("measures") != "0"
-        return _json(request, self._series.read(source, self._index.read(source), run, name, session, measures))
+        index = self._index.read(source)
+        return _json(request, self._series.read(source, index, run, name, session, measures, PATIENCE))
 
 
 def _static(request: wrappers.Request) -> wrappers.Response:

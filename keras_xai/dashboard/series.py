@@ -1,17 +1,24 @@
 """Everything about one fit that is a number per epoch, as one JSON answer."""
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from keras_xai.dashboard.cache import BoundedCache
-from keras_xai.dashboard.facts import OUTCOMES, Facts, Range, compact, facts, number
+from keras_xai.dashboard.facts import OUTCOMES, Facts, compact, facts, number
 from keras_xai.dashboard.refusal import Refusal, quoted, some
-from keras_xai.dashboard.source import Source, place
+from keras_xai.dashboard.source import Source, Writings, place
 
 MEMORY = 128 * 2**20  # bytes of facts kept, about 5,000 epochs of 64 samples and 6 methods
 SIBLINGS = ("train", "validation")  # the runs of keras.callbacks.TensorBoard beside ours
 MAX_SAMPLES = 10_000
+READERS = 4  # TensorBoard's fast loader is another process: while it looks for one epoch, others are read
+BATCH = 16  # epochs between two looks at the clock
 
 Record = dict[str, Any]
 
@@ -23,7 +30,14 @@ class SeriesReader:
         self._facts = BoundedCache(MEMORY, Facts.size)
 
     def read(
-        self, source: Source, index: dict[str, Any], run: str, name: str, session: str, measures: bool = True
+        self,
+        source: Source,
+        index: dict[str, Any],
+        run: str,
+        name: str,
+        session: str,
+        measures: bool = True,
+        patience: float = math.inf,
     ) -> str:
         """Collects the numbers of one fit.
 
@@ -33,18 +47,22 @@ class SeriesReader:
             run: the run's name.
             name: the log's name.
             session: which fit.
-            measures: whether the measures of each sample are wanted, by far the most of it.
+            measures: whether the numbers of each sample are wanted, by far the most of it.
+            patience: seconds after which the answer is given with what has been read by then. It is spread over the
+                whole fit, and the next answer begins where this one ended.
 
         Returns:
-            JSON: `{"epochs": [...], "logs": {key: [...]}, "samples": [{"id", "name", "label"}], "outcomes":
-            {"predicted" | "confidence" | "valid" | "flagged": [[per sample] per epoch]}, "means": {method: {measure:
-            [per epoch]}}, "measures": {method: {measure: [[per sample] per epoch]}}, "ranges": {method: [[smallest,
-            largest] per sample]}, "scalars": {tag: [[step, value], ...]}, "problems": [sentence, ...]}`; null for what is
-            missing or not finite. Epoch -1 is the untrained network.
+            JSON: `{"epochs": [...], "missing": how many epochs are not read yet, "logs": {key: [...]}, "samples": [{"id",
+            "name", "label"}], "means": {method: {measure: [per epoch]}}, "ranges": {method: [[smallest, largest] per
+            sample]}, "scalars": {tag: [[step, value], ...]}, "problems": [sentence, ...]}`, and with measures also
+            `{"outcomes": {"predicted" | "confidence" | "valid" | "flagged": [[per sample] per epoch]}, "measures":
+            {method: {measure: [[per sample] per epoch]}}}`; null for what is missing or not finite. Epoch -1 is the
+            untrained network.
 
         Raises:
             Refusal: 404, there is no such fit.
         """
+        deadline = time.monotonic() + patience
         of_log = [record for record in _records(index, run) if record["name"] == name]
         records = [record for record in of_log if record["session"] == session]
         if not records:
@@ -56,35 +74,77 @@ class SeriesReader:
         maps = [record for record in records if record["kind"] in ("epoch", "baseline")]
         samples = _samples(source, run, of_log, session, maps, problems)
         identifiers = tuple(sample["id"] for sample in samples)
+        read = self._read(source, run, maps, identifiers, deadline)
         found: dict[int, Facts] = {}
         for record in maps:  # sorted by time: what was written later takes the place
-            key = (source.experiment, run, record["tag"], record["wall_time"], identifiers)
-            try:
-                of_epoch = self._facts.get(key, partial(_facts, source, run, record, identifiers))
+            of_epoch = read.get(record["tag"])
+            if isinstance(of_epoch, Facts):
                 found[of_epoch.epoch] = of_epoch
-            except Refusal as problem:
-                problems.append(str(problem))
+            elif of_epoch:
+                problems.append(str(of_epoch))
         epochs = [found[epoch] for epoch in sorted(found)]
         answer = {
-            "epochs": compact([epoch.epoch for epoch in epochs]),
-            "logs": compact(_by_name([epoch.logs for epoch in epochs])),
-            "samples": compact(samples),
-            "outcomes": _object({name: _list(epoch.outcomes[name] for epoch in epochs) for name in OUTCOMES}),
-            "means": compact(_by_name([epoch.means for epoch in epochs], _by_name)),
-            "measures": _measures(epochs, len(samples)) if measures else None,
-            "ranges": compact(_ranges(epochs, len(samples))),
-            "scalars": compact(_scalars(source, run, of_log, session)),
-            "problems": compact(some(problems)),
+            "epochs": [epoch.epoch for epoch in epochs],
+            "missing": len(maps) - len(read),
+            "logs": _by_name([epoch.logs for epoch in epochs]),
+            "samples": samples,
+            "means": _by_name([epoch.means for epoch in epochs], _by_name),
+            "ranges": _ranges(epochs),
+            "scalars": _scalars(source, run, of_log, session),
+            "problems": some(problems),
         }
-        return _object({name: text for name, text in answer.items() if text is not None})
+        if measures:
+            answer["outcomes"] = {name: [epoch.outcomes[name] for epoch in epochs] for name in OUTCOMES}
+            answer["measures"] = _measures(epochs, len(samples))
+        return compact(answer)
+
+    def _read(
+        self, source: Source, run: str, records: Sequence[Record], identifiers: Sequence[str], deadline: float
+    ) -> dict[str, Facts | Refusal]:
+        """Tag -> what is in it, of all that was read before and of what can be read until it is time."""
+
+        def key(record: Record) -> tuple[Any, ...]:
+            return source.experiment, run, record["tag"], record["wall_time"], identifiers
+
+        known = {record["tag"]: self._facts.peek(key(record)) for record in records}
+        done: dict[str, Facts | Refusal] = {tag: of_epoch for tag, of_epoch in known.items() if of_epoch}
+        new = [record for record in coarse_to_fine(records) if record["tag"] not in done]
+        if not new:
+            return done
+        writings = source.writings(run, [record["tag"] for record in new])
+
+        def read(record: Record) -> Facts | Refusal:
+            try:
+                return self._facts.get(key(record), partial(_facts, source, run, record, identifiers, writings))
+            except Refusal as problem:
+                return problem
+
+        with ThreadPoolExecutor(READERS) as readers:
+            for start in range(0, len(new), BATCH):
+                batch = new[start : start + BATCH]
+                done |= zip((record["tag"] for record in batch), readers.map(read, batch), strict=True)
+                if time.monotonic() > deadline:
+                    break
+        return done
+
+
+def coarse_to_fine(records: Sequence[Record]) -> list[Record]:
+    """Puts records in an order in which any first part is spread over all of them: the newest, then halves, quarters…
+
+    Args:
+        records: sorted by time.
+    """
+    newest_first = records[::-1]
+    places = sorted(range(len(records)), key=lambda place: (place & -place) or len(records), reverse=True)
+    return [newest_first[place] for place in places]
 
 
 def _records(index: dict[str, Any], run: str) -> list[Record]:
     return next((entry["records"] for entry in index["runs"] if entry["run"] == run), [])
 
 
-def _facts(source: Source, run: str, record: Record, identifiers: Sequence[str]) -> Facts:
-    manifest = source.manifest(run, record["tag"], record["wall_time"])
+def _facts(source: Source, run: str, record: Record, identifiers: Sequence[str], writings: Writings) -> Facts:
+    manifest = source.manifest(run, record["tag"], record["wall_time"], writings)
     try:
         return facts(manifest, identifiers)
     except Refusal as refusal:
@@ -151,37 +211,29 @@ def _by_name(epochs: list[Any], gather: Callable[[list[Any]], Any] = list) -> di
     return {name: gather([(epoch or {}).get(name) for epoch in epochs]) for name in names}
 
 
-def _measures(epochs: list[Facts], count: int) -> str:
-    nothing = compact([None] * count)
+def _measures(epochs: list[Facts], count: int) -> dict[str, dict[str, list[list[float | None]]]]:
+    """Method -> measure -> epoch -> one number per sample."""
+    nothing = [None] * count
     by_method = _by_name([epoch.measures for epoch in epochs], _by_name)
-    return _object(
-        {
-            method: _object({name: _list(row or nothing for row in rows) for name, rows in measures.items()})
-            for method, measures in by_method.items()
-        }
-    )
+    return {
+        method: {name: [nothing if row is None else _numbers(row) for row in rows] for name, rows in measures.items()}
+        for method, measures in by_method.items()
+    }
 
 
-def _ranges(epochs: list[Facts], count: int) -> dict[str, list[Range]]:
+def _numbers(row: np.ndarray) -> list[float | None]:
+    return [None if value != value else value for value in row.tolist()]  # NaN alone differs from itself
+
+
+def _ranges(epochs: list[Facts]) -> dict[str, list[list[float] | None]]:
     """Of each method's map of each sample the smallest and the largest value of all epochs."""
-    widest: dict[str, list[Range]] = {}
+    by_method: dict[str, list[np.ndarray]] = {}
     for epoch in epochs:
         for method, ranges in epoch.ranges.items():
-            row = widest.setdefault(method, [None] * count)
-            row[:] = [_wider(before, ends) for before, ends in zip(row, ranges, strict=True)]
-    return widest
+            by_method.setdefault(method, []).append(ranges)
+    return {method: _widest(np.stack(ranges)) for method, ranges in by_method.items()}
 
 
-def _wider(before: Range, ends: Range) -> Range:
-    if before is None or ends is None:
-        return before or ends
-    return min(before[0], ends[0]), max(before[1], ends[1])
-
-
-def _object(members: dict[str, str]) -> str:
-    """A JSON object of values that are JSON already."""
-    return "{" + ",".join(f"{compact(key)}:{value}" for key, value in members.items()) + "}"
-
-
-def _list(items: Iterable[str]) -> str:
-    return f"[{','.join(items)}]"
+def _widest(ranges: np.ndarray) -> list[list[float] | None]:
+    widest = np.stack([np.fmin.reduce(ranges[:, :, 0]), np.fmax.reduce(ranges[:, :, 1])], axis=1)
+    return [None if low != low else [low, high] for low, high in widest.tolist()]

@@ -1,12 +1,13 @@
 import json
 import math
 
+import numpy as np
 import pytest
 
 from keras_xai.dashboard.event_files import EventFiles
 from keras_xai.dashboard.index import Index
 from keras_xai.dashboard.refusal import Refusal
-from keras_xai.dashboard.series import SeriesReader
+from keras_xai.dashboard.series import BATCH, SeriesReader, coarse_to_fine
 from keras_xai.dashboard.source import Source
 from keras_xai.log import EventWriter, plugin_content
 from tests.dashboard.hostile import RUN, epoch_manifest, epoch_record, write_records
@@ -39,6 +40,7 @@ def test_numbers_by_epoch(tmp_path):
     )
     assert read(tmp_path) == {
         "epochs": [-1, 1],
+        "missing": 0,
         "logs": {"loss": [None, 0.25], "val_loss": [None, 0.5]},
         "samples": INPUTS["samples"],
         "outcomes": {
@@ -55,10 +57,11 @@ def test_numbers_by_epoch(tmp_path):
     }
 
 
-def test_measures_of_each_sample_may_be_left_out(tmp_path):
+def test_numbers_of_each_sample_may_be_left_out(tmp_path):
     write_records(tmp_path, epoch_record(epoch_manifest()))
     full, light = read(tmp_path), read(tmp_path, measures=False)
     assert full.pop("measures")
+    assert full.pop("outcomes")
     assert light == full
 
 
@@ -120,9 +123,9 @@ def test_an_epoch_is_read_once(tmp_path):
     files, read_tags = EventFiles(tmp_path), []
 
     class Counting(Source):
-        def manifest(self, run, tag, wall=None):
+        def manifest(self, run, tag, wall=None, writings=None):
             read_tags.append(tag)
-            return super().manifest(run, tag, wall)
+            return super().manifest(run, tag, wall, writings)
 
     source, reader = Counting(files), SeriesReader()
     index = Index().read(source)
@@ -137,6 +140,29 @@ def test_an_epoch_is_read_once(tmp_path):
     read_tags.clear()
     assert reader.read(source, index, RUN, "log", "a") == first
     assert read_tags == ["keras_xai/log/inputs"]
+
+
+def test_the_first_part_of_an_answer_is_spread_over_the_fit():
+    records = list(range(11))
+    ordered = coarse_to_fine(records)
+    assert sorted(ordered) == records
+    assert ordered[:4] == [10, 2, 6, 8]
+    for count in range(1, 12):
+        gaps = np.diff([-1, *sorted(ordered[:count])])
+        assert gaps.max() <= 16 / 2 ** int(np.log2(count))
+
+
+def test_an_impatient_answer_is_completed_by_the_next(tmp_path):
+    count = 2 * BATCH + 3
+    write_records(tmp_path, *[epoch_record(epoch_manifest(epoch), epoch=epoch) for epoch in range(count)])
+    source, reader = Source(EventFiles(tmp_path)), SeriesReader()
+    index = Index().read(source)
+    answers = [json.loads(reader.read(source, index, RUN, "log", "a", patience=0)) for _ in range(4)]
+    assert [answer["missing"] for answer in answers] == [BATCH + 3, 3, 0, 0]
+    assert [len(answer["epochs"]) for answer in answers] == [BATCH, 2 * BATCH, count, count]
+    assert count - 1 in answers[0]["epochs"]
+    assert np.diff(answers[0]["epochs"]).max() <= 4
+    assert answers[2] == answers[3] == json.loads(SeriesReader().read(source, index, RUN, "log", "a"))
 
 
 def test_what_is_damaged_is_named_and_the_rest_is_shown(tmp_path):
