@@ -59,7 +59,7 @@ def facts(manifest: dict[str, Any], identifiers: Sequence[str]) -> Facts:
         raise Refusal(422, f"its epoch is {quoted(epoch)}")
     places = {identifier: place for place, identifier in enumerate(identifiers)}
     by_method: dict[str, Rows] = {}
-    for entry in _rows(manifest, "maps"):
+    for entry in rows_of(manifest, "maps"):
         place, method = _place(places, entry.get("sample")), entry.get("method")
         if place is not None and isinstance(method, str):
             by_method.setdefault(method, {})[place] = entry
@@ -70,7 +70,7 @@ def facts(manifest: dict[str, Any], identifiers: Sequence[str]) -> Facts:
     return Facts(
         epoch,
         logs=_numbers(manifest.get("logs")),
-        outcomes=_outcomes(_rows(manifest, "samples"), places),
+        outcomes=_outcomes(rows_of(manifest, "samples"), places),
         means={method: _numbers(by_name) for method, by_name in of_methods},
         measures={method: _measures(rows, len(places)) for method, rows in by_method.items()},
         ranges={method: _ranges(rows, len(places)) for method, rows in by_method.items()},
@@ -97,7 +97,12 @@ def number(value: Any) -> float | None:
 compact = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode  # JSON without spaces
 
 
-def _rows(manifest: dict[str, Any], name: str) -> list[dict[str, Any]]:
+def rows_of(manifest: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    """The objects in a list of a manifest.
+
+    Raises:
+        Refusal: 422, there is no such list, or it is longer than anybody can look at.
+    """
     rows = manifest.get(name)
     if not isinstance(rows, list):
         raise Refusal(422, f"its {name} are {quoted(rows)}")

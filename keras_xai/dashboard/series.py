@@ -2,15 +2,15 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from keras_xai.dashboard.cache import BoundedCache
 from keras_xai.dashboard.facts import OUTCOMES, Facts, compact, facts, number
+from keras_xai.dashboard.merging import by_name, largest, per_epoch, widest
+from keras_xai.dashboard.peaks import Peaks, peaks
 from keras_xai.dashboard.refusal import Refusal, quoted, some
 from keras_xai.dashboard.source import Source, Writings, place
 
@@ -21,13 +21,14 @@ READERS = 4  # TensorBoard's fast loader is another process: while it looks for 
 BATCH = 16  # epochs between two looks at the clock
 
 Record = dict[str, Any]
+Content = Facts | Peaks | Refusal
 
 
 class SeriesReader:
-    """Answers `series`. An epoch is read once, and again only if it was written again."""
+    """Answers `series`. A record is read once, and again only if it was written again."""
 
     def __init__(self) -> None:
-        self._facts = BoundedCache(MEMORY, Facts.size)
+        self._known = BoundedCache(MEMORY, _size)
 
     def read(
         self,
@@ -52,12 +53,12 @@ class SeriesReader:
                 whole fit, and the next answer begins where this one ended.
 
         Returns:
-            JSON: `{"epochs": [...], "missing": how many epochs are not read yet, "logs": {key: [...]}, "samples": [{"id",
+            JSON: `{"epochs": [...], "missing": number of records not read yet, "logs": {key: [...]}, "samples": [{"id",
             "name", "label"}], "means": {method: {measure: [per epoch]}}, "ranges": {method: [[smallest, largest] per
-            sample]}, "scalars": {tag: [[step, value], ...]}, "problems": [sentence, ...]}`, and with measures also
-            `{"outcomes": {"predicted" | "confidence" | "valid" | "flagged": [[per sample] per epoch]}, "measures":
-            {method: {measure: [[per sample] per epoch]}}}`; null for what is missing or not finite. Epoch -1 is the
-            untrained network.
+            sample]}, "peaks": {layer: {channel: [largest per sample]}}, "scalars": {tag: [[step, value], ...]},
+            "problems": [sentence, ...]}`, and with measures also `{"outcomes": {"predicted" | "confidence" | "valid" |
+            "flagged": [[per sample] per epoch]}, "measures": {method: {measure: [[per sample] per epoch]}}}`; null for
+            what is missing or not finite. Epoch -1 is the untrained network.
 
         Raises:
             Refusal: 404, there is no such fit.
@@ -74,50 +75,52 @@ class SeriesReader:
         maps = [record for record in records if record["kind"] in ("epoch", "baseline")]
         samples = _samples(source, run, of_log, session, maps, problems)
         identifiers = tuple(sample["id"] for sample in samples)
-        read = self._read(source, run, maps, identifiers, deadline)
+        tiles = [record for record in records if record["kind"] == "activations"]
+        wanted = [*coarse_to_fine(maps), *coarse_to_fine(tiles)]
+        read = self._read(source, run, wanted, identifiers, deadline)
         found: dict[int, Facts] = {}
         for record in maps:  # sorted by time: what was written later takes the place
             of_epoch = read.get(record["tag"])
             if isinstance(of_epoch, Facts):
                 found[of_epoch.epoch] = of_epoch
-            elif of_epoch:
-                problems.append(str(of_epoch))
+        problems += [str(problem) for problem in read.values() if isinstance(problem, Refusal)]
         epochs = [found[epoch] for epoch in sorted(found)]
         answer = {
             "epochs": [epoch.epoch for epoch in epochs],
-            "missing": len(maps) - len(read),
-            "logs": _by_name([epoch.logs for epoch in epochs]),
+            "missing": len(wanted) - len(read),
+            "logs": by_name([epoch.logs for epoch in epochs]),
             "samples": samples,
-            "means": _by_name([epoch.means for epoch in epochs], _by_name),
-            "ranges": _ranges(epochs),
+            "means": by_name([epoch.means for epoch in epochs], by_name),
+            "ranges": widest([epoch.ranges for epoch in epochs]),
+            "peaks": largest([content.layers for content in read.values() if isinstance(content, Peaks)]),
             "scalars": _scalars(source, run, of_log, session),
             "problems": some(problems),
         }
         if measures:
             answer["outcomes"] = {name: [epoch.outcomes[name] for epoch in epochs] for name in OUTCOMES}
-            answer["measures"] = _measures(epochs, len(samples))
+            answer["measures"] = per_epoch([epoch.measures for epoch in epochs], len(samples))
         return compact(answer)
 
     def _read(
         self, source: Source, run: str, records: Sequence[Record], identifiers: Sequence[str], deadline: float
-    ) -> dict[str, Facts | Refusal]:
+    ) -> dict[str, Content]:
         """Tag -> what is in it, of all that was read before and of what can be read until it is time."""
 
         def key(record: Record) -> tuple[Any, ...]:
             return source.experiment, run, record["tag"], record["wall_time"], identifiers
 
-        known = {record["tag"]: self._facts.peek(key(record)) for record in records}
-        done: dict[str, Facts | Refusal] = {tag: of_epoch for tag, of_epoch in known.items() if of_epoch}
-        new = [record for record in coarse_to_fine(records) if record["tag"] not in done]
+        known = {record["tag"]: self._known.peek(key(record)) for record in records}
+        done: dict[str, Content] = {tag: of_epoch for tag, of_epoch in known.items() if of_epoch}
+        new = [record for record in records if record["tag"] not in done]
         if not new:
             return done
         writings = source.writings(run, [record["tag"] for record in new])
 
-        def read(record: Record) -> Facts | Refusal:
+        def read(record: Record) -> Content:
             try:
-                return self._facts.get(key(record), partial(_facts, source, run, record, identifiers, writings))
-            except Refusal as problem:
-                return problem
+                return self._known.get(key(record), partial(_content, source, run, record, identifiers, writings))
+            except Refusal as gone:
+                return gone
 
         with ThreadPoolExecutor(READERS) as readers:
             for start in range(0, len(new), BATCH):
@@ -143,12 +146,22 @@ def _records(index: dict[str, Any], run: str) -> list[Record]:
     return next((entry["records"] for entry in index["runs"] if entry["run"] == run), [])
 
 
-def _facts(source: Source, run: str, record: Record, identifiers: Sequence[str], writings: Writings) -> Facts:
-    manifest = source.manifest(run, record["tag"], record["wall_time"], writings)
+def _content(source: Source, run: str, record: Record, identifiers: Sequence[str], writings: Writings) -> Content:
+    """What a record says, or that it is damaged, which it will be next time too."""
     try:
-        return facts(manifest, identifiers)
+        manifest = source.manifest(run, record["tag"], record["wall_time"], writings)
     except Refusal as refusal:
-        raise Refusal(422, f"The {place(run, record['tag'])} is damaged: {refusal}.") from refusal
+        if refusal.status != 422:
+            raise
+        return refusal
+    try:
+        return peaks(manifest, identifiers) if record["kind"] == "activations" else facts(manifest, identifiers)
+    except Refusal as refusal:
+        return Refusal(422, f"The {place(run, record['tag'])} is damaged: {refusal}.")
+
+
+def _size(content: Content) -> int:
+    return 500 if isinstance(content, Refusal) else content.size()
 
 
 def _samples(
@@ -198,42 +211,3 @@ def _scalars(source: Source, run: str, of_log: list[Record], session: str) -> di
         for tag, (points, since) in curves.items()
     }
     return {tag: points for tag, points in rows.items() if points}
-
-
-def _by_name(epochs: list[Any], gather: Callable[[list[Any]], Any] = list) -> dict[str, Any]:
-    """Turns dictionaries, one per epoch, into a dictionary of lists; None where a name is missing.
-
-    Args:
-        epochs: the dictionaries, or None.
-        gather: what is made of the list of a name's values, by default the list.
-    """
-    names = dict.fromkeys(name for epoch in epochs for name in epoch or {})
-    return {name: gather([(epoch or {}).get(name) for epoch in epochs]) for name in names}
-
-
-def _measures(epochs: list[Facts], count: int) -> dict[str, dict[str, list[list[float | None]]]]:
-    """Method -> measure -> epoch -> one number per sample."""
-    nothing = [None] * count
-    by_method = _by_name([epoch.measures for epoch in epochs], _by_name)
-    return {
-        method: {name: [nothing if row is None else _numbers(row) for row in rows] for name, rows in measures.items()}
-        for method, measures in by_method.items()
-    }
-
-
-def _numbers(row: np.ndarray) -> list[float | None]:
-    return [None if value != value else value for value in row.tolist()]  # NaN alone differs from itself
-
-
-def _ranges(epochs: list[Facts]) -> dict[str, list[list[float] | None]]:
-    """Of each method's map of each sample the smallest and the largest value of all epochs."""
-    by_method: dict[str, list[np.ndarray]] = {}
-    for epoch in epochs:
-        for method, ranges in epoch.ranges.items():
-            by_method.setdefault(method, []).append(ranges)
-    return {method: _widest(np.stack(ranges)) for method, ranges in by_method.items()}
-
-
-def _widest(ranges: np.ndarray) -> list[list[float] | None]:
-    widest = np.stack([np.fmin.reduce(ranges[:, :, 0]), np.fmax.reduce(ranges[:, :, 1])], axis=1)
-    return [None if low != low else [low, high] for low, high in widest.tolist()]

@@ -52,6 +52,7 @@ def test_numbers_by_epoch(tmp_path):
         "means": {"grad_cam": {"entropy": [0.25, 0.5], "drift": [None, 0.125]}},
         "measures": {"grad_cam": {"entropy": [[0.0, 0.25], [0.75, 0.25]], "drift": [[None, None], [0.125, None]]}},
         "ranges": {"grad_cam": [[-4.0, 2.0], [-2.0, 2.0]]},
+        "peaks": {},
         "scalars": {},
         "problems": [],
     }
@@ -71,6 +72,27 @@ def test_coefficients_have_ranges_and_fits(tmp_path):
     answer = read(tmp_path)
     assert answer["ranges"] == {"lime": [None, [-2, 1.5]]}
     assert answer["measures"] == {"lime": {"r2": [[None, 0.875]]}}
+
+
+def test_feature_maps_have_peaks_over_epochs(tmp_path):
+    def tiles(epoch, *rows):
+        layers = [{"name": "conv", "tiles": [{"sample": id, "channel": 3, "vmax": value} for id, value in rows]}]
+        manifest = {"version": 1, "kind": "activations", "session": "a", "epoch": epoch, "layers": layers}
+        content = plugin_content("activations", "log", "a", epoch)
+        return f"keras_xai/log/activations/{epoch:06d}", [manifest, b""], content, epoch
+
+    write_records(
+        tmp_path,
+        inputs_record(),
+        tiles(0, ("s00", 1.5), ("s01", None)),
+        tiles(1, ("s00", 0.5), ("s07", 9.0)),
+        tiles(2, ("s00", "much"), ("s00", math.inf)),
+        (f"keras_xai/log/activations/{3:06d}", [{"version": 1}, b""], plugin_content("activations", "log", "a", 3), 3),
+    )
+    answer = read(tmp_path)
+    assert answer["peaks"] == {"conv": {"3": [1.5, None]}}
+    (problem,) = answer["problems"]
+    assert "activations/000003' in run 'explanations' is damaged: its layers are None" in problem
 
 
 def test_without_inputs_an_epoch_names_the_samples(tmp_path):
