@@ -65,10 +65,13 @@ class Tab:
         )
         return canvas.evaluate(read, [across, down])
 
-    def state(self):
-        """What the address says."""
-        pairs = urllib.parse.parse_qsl(urllib.parse.urlsplit(self.page.url).fragment)
-        return {key.removeprefix("p.keras_xai."): value for key, value in pairs}
+    def wait_for_address(self, **settings):
+        """Waits until the address says this."""
+        says = (
+            "wanted => { const said = new URLSearchParams(location.hash.slice(1));"
+            " return Object.entries(wanted).every(([name, text]) => said.get(`p.keras_xai.${name}`) === text); }"
+        )
+        self.page.wait_for_function(says, arg={name: _text(value) for name, value in settings.items()})
 
 
 def stream_key(address_index, run, fit=-1):

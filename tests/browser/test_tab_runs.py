@@ -49,7 +49,7 @@ def test_the_address_holds_the_view(page, tab_address, index, browser):
     tab.choose("colours", "viridis")
     tab.epoch(2)
     tab.view("Curves")
-    assert tab.state() | {"view": "curves", "opacity": "0.4", "colours": "viridis", "epoch": "1"} == tab.state()
+    tab.wait_for_address(view="curves", opacity=0.4, colours="viridis", epoch=1)
     page.reload()
     tab.settle()
     expect(tab(".epoch-name")).to_have_text("epoch 1 of 4")

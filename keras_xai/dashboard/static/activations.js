@@ -3,7 +3,7 @@
 import { heightFor, sized } from "./cell.js";
 import { h, notice, options, place, say } from "./dom.js";
 import { paint } from "./paint.js";
-import { allRows, epochAt } from "./selection.js";
+import { allRows, epochAt, peakOf } from "./selection.js";
 import { Strip } from "./strip.js";
 import { epochName, number } from "./text.js";
 
@@ -19,7 +19,6 @@ export function createActivations(app) {
 class Activations {
   constructor(app) {
     this.app = app;
-    this.tops = new Map();
     this.drivers = [];
     this.layers = h("div", { class: "layers", role: "group", "aria-label": "Layers" });
     this.sample = h("select", {
@@ -29,7 +28,6 @@ class Activations {
     });
     this.canvas = h("canvas", { class: "thumb", role: "img", "aria-label": "The picture" });
     this.strip = new Strip(app, () => new Tile(), "Feature maps over epochs");
-    this.waiting = notice("Reading the feature maps…");
     this.cards = h("div", { class: "driver-cards" });
     this.driven = h(
       "section",
@@ -135,9 +133,8 @@ class Activations {
             ?.find((one) => one.name === layer)
             ?.tiles.get(channel)
             ?.get(sample.id) ?? (record === undefined ? undefined : null);
-        const top = this.topOf(`${stream.key} ${layer} ${channel} ${sample.id}`, map);
         tile.update(map, {
-          top,
+          top: this.topOf(stream, layer, channel, sample, map),
           colours: app.values.colours,
           smooth: app.values.smooth,
           width,
@@ -148,12 +145,10 @@ class Activations {
     });
   }
 
-  /** The value of the brightest colour: of this map, or of all maps of the channel seen so far. */
-  topOf(key, map) {
-    const own = Math.max(map?.vmax ?? 0, 0);
-    const most = Math.max(own, this.tops.get(key) ?? 0);
-    this.tops.set(key, most);
-    return this.app.values.scale === "run" ? most : own;
+  /** The value of the brightest colour: of this tile, or of the channel's tiles of the sample at all epochs. */
+  topOf(stream, layer, channel, sample, map) {
+    const peak = this.app.values.scale === "run" ? peakOf(this.app, stream, layer, channel, sample) : 0;
+    return Math.max(map?.vmax ?? 0, peak);
   }
 
   updateDrivers(records, layerName) {

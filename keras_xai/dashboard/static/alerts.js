@@ -19,9 +19,9 @@ class Alerts {
     this.none = notice(
       "No alerts",
       "The network was not caught at relying on a spurious feature in this fit. Alerts are written by SpuriousFeatureMonitor:",
-      h("pre", {
-        text: 'monitor = keras_xai.callbacks.SpuriousFeatureMonitor(samples, log_dir="logs")\nmodel.fit(..., callbacks=[monitor])',
-      }),
+      {
+        code: 'monitor = keras_xai.callbacks.SpuriousFeatureMonitor(samples, log_dir="logs")\nmodel.fit(..., callbacks=[monitor])',
+      },
     );
     this.filtered = notice("No alert passes the filters", "Choose another class, or clear the search.");
     this.element = h("div", { class: "alerts-view" });
@@ -36,7 +36,7 @@ class Alerts {
       shown.map((one) => this.card(one).element),
     );
     const open = shown.find((one) => one.key === this.app.values.alert) ?? shown[0];
-    for (const one of shown) this.cards.get(one.key).element.setAttribute("aria-current", String(one === open));
+    for (const one of shown) this.cards.get(one.key).button.setAttribute("aria-current", String(one === open));
     if (open) this.open(open);
   }
 
@@ -67,6 +67,7 @@ class Alerts {
     const signature = `${one.key} ${Boolean(one.alert)} ${Boolean(inputs)}`;
     if (this.opened !== signature) {
       this.opened = signature;
+      this.shown?.destroy();
       this.shown = inputs && one.alert && !one.alert.error ? new Evidence(this.app, one) : null;
       const failed = one.alert?.error
         ? notice("This alert cannot be read", one.alert.error.message)
@@ -88,7 +89,7 @@ function newCard(onclick) {
     h("span", {}, title, note),
     effect,
   );
-  return { element: h("div", { role: "listitem" }, card), title, note, effect };
+  return { element: h("div", { role: "listitem" }, card), button: card, title, note, effect };
 }
 
 function passes(app, { alert, className: ofClass, stream }) {

@@ -51,13 +51,47 @@ export class App {
     this.state.set(patch);
   }
 
+  /** What the settings mean for the data at hand. It is never older than either: several keys may come in one frame. */
+  get shown() {
+    const { all, values } = this;
+    if (this.known?.all !== all || this.known.values !== values) {
+      const streams = shownStreams(all, values.runs);
+      const axis = epochAxis(streams, values.view === "activations" ? "activationEpochs" : "epochs");
+      this.known = { all, values, streams, axis, epoch: shownEpoch(axis, values.epoch) };
+    }
+    return this.known;
+  }
+
+  get streams() {
+    return this.shown.streams;
+  }
+
+  get axis() {
+    return this.shown.axis;
+  }
+
+  /** The epoch on screen; null where there is none. */
+  get epoch() {
+    return this.shown.epoch;
+  }
+
   /** Whether the settings are shown: as chosen, else where there is room for them. */
   get withPanel() {
     return this.values.panel ?? window.innerWidth >= NARROW;
   }
 
-  /** Reads the index anew; what is on screen stays. */
+  /** Reads the index anew; what is on screen stays. Asked for meanwhile, it is done once more, so that answers keep their order. */
   async reload() {
+    this.stale = true;
+    while (this.stale && !this.reloading) {
+      this.stale = false;
+      this.reloading = true;
+      await this.readIndex();
+      this.reloading = false;
+    }
+  }
+
+  async readIndex() {
     try {
       const index = await this.source.index();
       this.all = readStreams(index);
@@ -86,9 +120,7 @@ export class App {
   }
 
   update() {
-    this.streams = shownStreams(this.all, this.values.runs);
-    this.axis = epochAxis(this.streams, this.values.view === "activations" ? "activationEpochs" : "epochs");
-    this.epoch = shownEpoch(this.axis, this.values.epoch);
+    this.library.newRound();
     const message = this.message();
     this.element.dataset.view = this.values.view;
     this.updateHead();
@@ -108,14 +140,8 @@ export class App {
       this.large.update();
     } catch (error) {
       console.error(error);
-      place(
-        this.main,
-        notice(
-          "This view cannot be drawn",
-          error.message,
-          "The other views may still work. Please report it with the log that shows it.",
-        ),
-      );
+      const hint = "The other views may still work. Please report it with the log that shows it.";
+      place(this.main, this.notice("This view cannot be drawn", error.message, hint));
     }
   }
 
@@ -127,14 +153,21 @@ export class App {
 
   /** What stands in place of a view: loading, an error, or nothing there yet. */
   message() {
-    if (!this.loaded) return (this.loading ??= notice("Reading the log…"));
-    if (!this.all.length && this.failure) return notice("The log cannot be read", this.failure);
-    if (!this.all.length) return emptyNotice(this.problems);
+    if (!this.loaded) return this.notice("Reading the log…");
+    if (!this.all.length && this.failure) return this.notice("The log cannot be read", this.failure);
+    if (!this.all.length) return this.notice(...emptyLog(this.problems));
     const inputs = this.streams.map((stream) => this.library.inputs(stream));
     const failed = inputs.find((one) => one?.error);
-    if (failed) return notice("This fit cannot be shown", failed.error.message, "Choose another under “Runs”.");
-    if (inputs.some((one) => !one)) return (this.loading ??= notice("Reading the log…"));
-    return this.axis.length || this.values.view === "alerts" ? null : noEpochs(this.values.view);
+    if (failed) return this.notice("This fit cannot be shown", failed.error.message, "Choose another under “Runs”.");
+    if (inputs.some((one) => !one)) return this.notice("Reading the log…");
+    return this.axis.length || this.values.view === "alerts" ? null : this.notice(...noEpochs(this.values.view));
+  }
+
+  /** A notice; the one that stands already if it says the same, so that nobody is told twice. */
+  notice(...words) {
+    const text = JSON.stringify(words);
+    if (this.told?.text !== text) this.told = { text, element: notice(...words) };
+    return this.told.element;
   }
 
   /** The epoch on screen, without waiting for the samples; then its neighbours, so that the next step is at hand. */
@@ -142,7 +175,7 @@ export class App {
     if (this.values.view === "alerts" || this.values.view === "curves" || !this.axis.length) return;
     const read = this.values.view === "activations" ? this.library.activations : this.library.epoch;
     for (const stream of this.streams) read(stream, this.epoch);
-    if (!this.library.idle) return;
+    if (!this.library.ready) return;
     const here = this.axis.indexOf(this.epoch);
     for (const epoch of [1, 2, -1, -2, 3].map((step) => this.axis[here + step]).filter((one) => one !== undefined))
       for (const stream of this.streams) read(stream, epoch);
@@ -228,6 +261,7 @@ export class App {
   }
 
   async copyLink() {
+    this.state.write();
     const address = addressOf(window);
     try {
       await navigator.clipboard.writeText(address);
@@ -263,23 +297,20 @@ function addressOf(page) {
   }
 }
 
-function emptyNotice(problems) {
-  const code =
-    'callback = keras_xai.callbacks.ExplanationCallback(samples, log_dir="logs")\nmodel.fit(..., callbacks=[callback])';
-  return notice(
-    "No explanations in this log yet",
-    "Add the callback to your training, and point TensorBoard at the same directory:",
-    h("pre", { text: code }),
-    "The first epoch appears here as soon as it ends. `keras-xai demo` makes an example log in about a minute.",
-    ...problems,
-  );
-}
+const emptyLog = (problems) => [
+  "No explanations in this log yet",
+  "Add the callback to your training, and point TensorBoard at the same directory:",
+  {
+    code: 'callback = keras_xai.callbacks.ExplanationCallback(samples, log_dir="logs")\nmodel.fit(..., callbacks=[callback])',
+  },
+  "The first epoch appears here as soon as it ends. `keras-xai demo` makes an example log in about two minutes.",
+  ...problems,
+];
 
-function noEpochs(view) {
-  return view === "activations"
-    ? notice(
+const noEpochs = (view) =>
+  view === "activations"
+    ? [
         "No feature maps in this fit",
         "Add keras_xai.Activations() to the explainers of the callback, or choose another fit under “Runs”.",
-      )
-    : notice("No epoch has been explained yet", "The first one appears here as soon as it ends.");
-}
+      ]
+    : ["No epoch has been explained yet", "The first one appears here as soon as it ends."];

@@ -1,4 +1,4 @@
-// A store of bounded size: what was not used for longest goes first.
+// A store of bounded size: what was not used for longest goes first, but nothing that the screen needs.
 
 export class Cache {
   /** @param most the sum of costs to keep. @param drop called with each value that goes. */
@@ -7,11 +7,18 @@ export class Cache {
     this.drop = drop;
     this.entries = new Map();
     this.total = 0;
+    this.round = 0;
+  }
+
+  /** What is used from now on is kept until the next round, however much it is: a screen can need more than fits. */
+  newRound() {
+    this.round++;
   }
 
   get(key) {
     const entry = this.entries.get(key);
     if (!entry) return undefined;
+    entry.round = this.round;
     this.entries.delete(key);
     this.entries.set(key, entry);
     return entry.value;
@@ -19,10 +26,10 @@ export class Cache {
 
   set(key, value, cost = 1) {
     this.delete(key);
-    this.entries.set(key, { value, cost });
+    this.entries.set(key, { value, cost, round: this.round });
     this.total += cost;
-    for (const oldest of this.entries.keys()) {
-      if (this.total <= this.most || oldest === key) break;
+    for (const [oldest, { round }] of this.entries) {
+      if (this.total <= this.most || round === this.round) break;
       this.delete(oldest);
     }
   }

@@ -24,8 +24,17 @@ export class Chart {
     this.element.setAttribute("aria-label", title);
   }
 
-  /** @param epochs the axis. @param lines [{label, values, colour, dash}], values with null for missing; colour and dash are numbers. */
+  destroy() {
+    this.plot?.destroy();
+  }
+
+  /**
+   * @param epochs the axis.
+   * @param lines [{label, values, colour, dash}], values with null for missing; colour and dash are numbers. The same list
+   *   says that nothing has changed.
+   */
   update(epochs, lines) {
+    const changed = lines !== this.lines;
     this.epochs = epochs;
     this.lines = lines;
     const width = Math.floor(this.canvas.clientWidth) || 320;
@@ -33,20 +42,15 @@ export class Chart {
       lines.map(({ label, colour, dash }) => [label, colour, dash]),
       document.documentElement.dataset.theme,
     ]);
-    if (signature !== this.signature) this.rebuild(signature, width);
-    const data = [epochs, ...lines.map((line) => line.values)];
-    const print = JSON.stringify([data.length, epochs.length, epochs.at(-1), lines.map((line) => line.values.at(-1))]);
-    if (print !== this.print) {
-      this.print = print;
-      this.plot.setData(data);
-    }
+    const rebuilt = signature !== this.signature;
+    if (rebuilt) this.rebuild(signature, width);
+    if (changed || rebuilt) this.plot.setData([epochs, ...lines.map((line) => line.values)]);
     if (width !== this.plot.width) this.plot.setSize({ width, height: HEIGHT });
     this.mark();
   }
 
   rebuild(signature, width) {
     this.signature = signature;
-    this.print = null;
     this.plot?.destroy();
     const axis = {
       stroke: colourOf("--muted"),

@@ -6,39 +6,56 @@ import { classesOf, shownMethods } from "./selection.js";
 import { measureName, methodName, sentence } from "./text.js";
 
 export function createCurves(app) {
-  const charts = new Map();
-  const grid = h("div", { class: "charts" });
-  const waiting = notice("Reading the curves…");
-  const nothing = notice("There are no curves in this fit yet", "They begin with the first explained epoch.");
-  const element = h("div", { class: "curves" });
-  const chartFor = (title) => {
-    if (!charts.has(title)) charts.set(title, new Chart(app, title));
-    return charts.get(title);
-  };
-  const update = () => {
-    const wanted = collect(app);
-    if (!wanted) return place(element, waiting);
-    const failed = wanted.failed.map((error) => notice("The curves cannot be read", error.message));
-    const shown = [...wanted.groups].filter(([, lines]) => lines.some((line) => line.values.some(Number.isFinite)));
-    const ofClass = app.values.label === null ? "" : ` · ${classTitle(app)}`;
-    place(element, ...(failed.length ? failed : shown.length ? [grid] : [nothing]));
-    place(
-      grid,
-      shown.map(([title]) => chartFor(title).element),
-    );
-    for (const [title, lines] of shown) {
-      chartFor(title).rename(lines[0].perClass ? title + ofClass : title);
-      chartFor(title).update(wanted.epochs, lines);
-    }
-  };
-  return { element, update };
+  return new Curves(app);
 }
 
-/** Title of a chart → its lines; undefined while curves are on their way. */
-function collect(app) {
-  const perClass = app.values.label !== null;
-  const read = app.streams.map((stream) => [stream, app.library.series(stream, perClass)]);
-  if (read.some(([, series]) => !series)) return undefined;
+class Curves {
+  constructor(app) {
+    this.app = app;
+    this.charts = new Map();
+    this.grid = h("div", { class: "charts" });
+    this.partly = h("p", { class: "hint partly", role: "status", text: "Some epochs are still being read." });
+    this.waiting = notice("Reading the curves…");
+    this.nothing = notice("There are no curves in this fit yet", "They begin with the first explained epoch.");
+    this.element = h("div", { class: "curves" });
+  }
+
+  update() {
+    const { epochs, shown, failed, partly } = this.collected();
+    if (!shown) return place(this.element, this.waiting);
+    place(this.element, failed.length ? failed : shown.length ? [partly ? this.partly : null, this.grid] : this.nothing);
+    place(
+      this.grid,
+      shown.map(([title]) => this.chart(title).element),
+    );
+    const ofClass = this.app.values.label === null ? "" : ` · ${classTitle(this.app)}`;
+    for (const [title, lines] of shown) {
+      this.chart(title).rename(lines[0].perClass ? title + ofClass : title);
+      this.chart(title).update(epochs, lines);
+    }
+  }
+
+  chart(title) {
+    if (!this.charts.has(title)) this.charts.set(title, new Chart(this.app, title));
+    return this.charts.get(title);
+  }
+
+  /** What is drawn. It is made anew only if what it is made of is: a step of the epoch must not cost all curves. */
+  collected() {
+    const { app } = this;
+    const { label, hidden } = app.values;
+    const read = app.streams.map((stream) => [stream, app.library.series(stream, label !== null)]);
+    const parts = [...read.flat(), ...app.streams.map((stream) => app.library.inputs(stream)), label, ...hidden];
+    const same = parts.length === this.parts?.length && parts.every((part, index) => part === this.parts[index]);
+    if (!same) this.made = collect(app, read);
+    this.parts = parts;
+    return this.made;
+  }
+}
+
+/** {epochs, shown: [[title, lines]], failed: notices, partly: whether more is to come}; {} while curves are on their way. */
+function collect(app, read) {
+  if (read.some(([, series]) => !series)) return {};
   const groups = new Map();
   const draw = (title, line) => groups.set(title, [...(groups.get(title) ?? []), line]);
   const epochs = epochsOf(read);
@@ -54,10 +71,17 @@ function collect(app) {
         values: epochs.map((epoch) => points.get(epoch) ?? null),
       });
     addLogs(series, add);
-    addMeasures(app, series, perClass, add);
+    addMeasures(app, series, app.values.label !== null, add);
     addReliance(app, series, add);
   });
-  return { epochs, groups, failed: read.map(([, series]) => series.error).filter(Boolean) };
+  return {
+    epochs,
+    shown: [...groups].filter(([, lines]) => lines.some((line) => line.values.some(Number.isFinite))),
+    failed: read
+      .filter(([, series]) => series.error)
+      .map(([, series]) => notice("The curves cannot be read", series.error.message)),
+    partly: read.some(([, series]) => series.missing > 0),
+  };
 }
 
 function epochsOf(read) {

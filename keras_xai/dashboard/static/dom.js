@@ -71,8 +71,11 @@ export function options(select, pairs, chosen) {
   if (select.value !== String(chosen)) select.value = String(chosen);
 }
 
-/** A message in the middle of a view: what is the matter, and what to do. */
+/** A message in the middle of a view: what is the matter, and what to do. A line is text, {code} or an element. */
 export function notice(title, ...lines) {
-  const paragraphs = lines.map((line) => (typeof line === "string" ? h("p", { text: line }) : line));
+  const paragraphs = lines.map((line) => {
+    if (line instanceof Element) return line;
+    return line.code ? h("pre", { text: line.code }) : h("p", { text: line });
+  });
   return h("div", { class: "notice", role: "status" }, h("h2", { text: title }), paragraphs);
 }

@@ -2,7 +2,7 @@
 
 import { h, icon, iconButton, say } from "./dom.js";
 import { epochName, number } from "./text.js";
-import { alertKey, epochAt, shownEpoch } from "./selection.js";
+import { alertKey, epochAt } from "./selection.js";
 
 const PACE = 350; // milliseconds an epoch is shown while playing
 
@@ -39,9 +39,8 @@ class EpochBar {
     );
   }
 
-  /** The place of the chosen epoch, which keys may have changed more than once since the last frame. */
   get index() {
-    return this.app.axis.indexOf(shownEpoch(this.app.axis, this.app.values.epoch));
+    return this.app.axis.indexOf(this.app.epoch);
   }
 
   update() {
@@ -103,9 +102,9 @@ class EpochBar {
 
   /** The next epoch, once this one is on screen: a slow disk slows the film and drops no frame. */
   advance() {
-    if (document.hidden || this.app.scheduled || !this.app.library.idle) return;
+    if (document.hidden || this.app.scheduled || !this.app.library.ready) return;
     this.step(1);
-    if (this.index >= this.app.axis.length - 2) this.stop();
+    if (this.index === this.app.axis.length - 1) this.stop();
   }
 
   stop() {

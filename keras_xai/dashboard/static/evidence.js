@@ -63,6 +63,11 @@ export class Evidence {
     );
   }
 
+  /** Lets go of the chart, which listens to the page. */
+  destroy() {
+    this.chart.destroy();
+  }
+
   picture(key, bytes, kind, label) {
     const canvas = h("canvas", { class: kind, role: "img", "aria-label": label, title: label });
     this.pictures.push({ key: `${this.one.key} ${key}`, bytes, canvas });

@@ -85,19 +85,22 @@ class Grid {
         this.spare.push(row);
         this.rows.delete(index);
       }
-    for (let index = first; index < last; index++) {
-      if (!this.rows.has(index)) this.rows.set(index, this.spare.pop() ?? this.newRow());
+    let below = null;
+    for (let index = last - 1; index >= first; index--) {
+      if (!this.rows.has(index)) this.rows.set(index, this.comingRow(below));
       const row = this.rows.get(index);
       row.element.hidden = false;
       row.element.style.transform = `translateY(${index * this.height}px)`;
       row.element.setAttribute("aria-rowindex", String(index + 2));
       row.update(this.list[index], this.height - CAPTION);
+      below = row.element;
     }
   }
 
-  newRow() {
-    const row = new Row(this.app, this.columns);
-    this.field.append(row.element);
+  /** A row in its place among the others: keys and screen readers follow the order of the page. */
+  comingRow(below) {
+    const row = this.spare.pop() ?? new Row(this.app, this.columns);
+    this.field.insertBefore(row.element, below);
     return row;
   }
 

@@ -30,18 +30,26 @@ export class Library {
 
   alert = (entry) => this.record(entry.owner, entry, readAlert);
 
-  /** The curves of a stream; `measures` with the numbers of each sample. Read again when the stream has grown. */
+  /**
+   * The curves of a stream; `measures` with the numbers of each sample. Read when no record is on its way, which are
+   * more urgent; again when the stream has grown, and until its answers are complete.
+   */
   series(stream, measures = false) {
     const key = `series ${measures} ${stream.key}`;
     const known = this.fixed.get(key);
     const { ended } = stream;
-    if (known?.ended !== ended)
-      this.fetch(`${key} ${ended}`, async () => {
-        const value = await this.source
-          .series(stream.run, stream.name, stream.session, measures)
-          .catch((error) => ({ error }));
-        this.fixed.set(key, { ended, value }, measures ? 8 * MEGABYTE : MEGABYTE);
-      });
+    if ((known?.ended !== ended || known.partly) && this.ready)
+      this.fetch(
+        key,
+        async () => {
+          const value = await this.source
+            .series(stream.run, stream.name, stream.session, measures)
+            .catch((error) => ({ error }));
+          const partly = value.missing > 0 && !(known?.ended === ended && value.missing >= known.value.missing);
+          this.fixed.set(key, { ended, value, partly }, measures ? 8 * MEGABYTE : MEGABYTE);
+        },
+        { urgent: false },
+      );
     return known?.value;
   }
 
@@ -115,15 +123,23 @@ export class Library {
   }
 
   /** Runs a task once at a time for a key, and says so when it is done. */
-  fetch(key, task) {
+  fetch(key, task, { urgent = true } = {}) {
     if (this.waiting.has(key)) return;
-    this.waiting.set(
-      key,
-      task().finally(() => {
-        this.waiting.delete(key);
-        this.changed();
-      }),
-    );
+    this.waiting.set(key, { urgent });
+    task().finally(() => {
+      this.waiting.delete(key);
+      this.changed();
+    });
+  }
+
+  /** Begins to draw the screen anew: what is asked for from now on is not forgotten before the next time. */
+  newRound() {
+    for (const cache of [this.values, this.pictures, this.fixed]) cache.newRound();
+  }
+
+  /** Whether all records and pictures that were asked for are there; curves may still be on their way. */
+  get ready() {
+    return ![...this.waiting.values()].some(({ urgent }) => urgent);
   }
 
   /** Whether nothing is on its way: the screen shows all there is. */

@@ -32,26 +32,33 @@ export function createRuns(app) {
       .reverse()
       .map((stream) => ({ stream, checked: app.streams.includes(stream), live: isLive(app, stream) }));
     const signature = JSON.stringify(
-      rows.map(({ stream, checked, live }) => [stream.key, stream.label, stream.ended, checked, live]),
+      rows.map(({ stream, live }) => [stream.key, stream.label, stream.ended, live]),
     );
-    if (list.dataset.signature === signature) return;
-    const focused = list.contains(document.activeElement) ? document.activeElement.value : null;
-    list.dataset.signature = signature;
-    list.replaceChildren(...rows.map((row) => runBox(app, row)));
-    if (focused) [...list.querySelectorAll("input")].find((box) => box.value === focused)?.focus();
+    if (list.dataset.signature !== signature) {
+      list.dataset.signature = signature;
+      keepingFocus(list, () => list.replaceChildren(...rows.map((row) => runBox(app, row))));
+    }
+    const boxes = list.querySelectorAll("input");
+    rows.forEach(({ checked }, index) => (boxes[index].checked = checked));
   };
   return { element, update };
 }
 
 const isLive = (app, stream) => app.source.live && Date.now() / 1000 - stream.ended < LIVE;
 
-function runBox(app, { stream, checked, live }) {
+/** Does something that replaces controls; the one in use is found again by its kind and value. */
+function keepingFocus(list, replace) {
+  const { tagName, value } = list.contains(document.activeElement) ? document.activeElement : {};
+  replace();
+  if (tagName) [...list.querySelectorAll(tagName)].find((control) => control.value === value)?.focus();
+}
+
+function runBox(app, { stream, live }) {
   const toggle = () => {
     const others = app.streams.filter((one) => one !== stream).map((one) => one.key);
     app.set({ runs: box.checked ? [...others, stream.key] : others });
   };
   const box = h("input", { type: "checkbox", value: stream.key, onchange: toggle });
-  box.checked = checked;
   const last = stream.epochs.at(-1);
   const about = [
     time(stream.started),
@@ -63,7 +70,8 @@ function runBox(app, { stream, checked, live }) {
     type: "button",
     class: "plain",
     text: "only",
-    title: "Show only this fit",
+    value: stream.key,
+    title: `Show ${stream.label} alone`,
     onclick: () => app.set({ runs: [stream.key] }),
   });
   return h(

@@ -169,16 +169,26 @@ export function lookOf(app, stream, sample, method, map) {
   return { top, signed: method.signed, opacity, threshold, smooth, muted, colours, labels };
 }
 
-const places = new WeakMap();
-
 function rangeOf(app, stream, key, method) {
   const id = app.library.inputs(stream)?.byKey?.get(key)?.id;
   const series = app.library.series(stream);
-  const range = series?.ranges?.[method];
-  if (!Array.isArray(range) || !Array.isArray(series.samples)) return null;
-  if (!places.has(series)) places.set(series, new Map(series.samples.map((sample, index) => [sample.id, index])));
-  const pair = range[places.get(series).get(id)];
+  const pair = ofSample(series, series?.ranges?.[method], id);
   return Array.isArray(pair) && pair.every(Number.isFinite) ? pair : null;
+}
+
+/** The largest value of a channel's tiles of a sample at all epochs; 0 if it is not known. */
+export function peakOf(app, stream, layer, channel, sample) {
+  const series = app.library.series(stream);
+  return ofSample(series, series?.peaks?.[layer]?.[channel], sample.id) ?? 0;
+}
+
+const places = new WeakMap();
+
+/** What a list of the series, one entry per sample, says of one. */
+function ofSample(series, list, id) {
+  if (!Array.isArray(list) || !Array.isArray(series.samples)) return undefined;
+  if (!places.has(series)) places.set(series, new Map(series.samples.map((sample, index) => [sample.id, index])));
+  return list[places.get(series).get(id)];
 }
 
 /** The map of a sample at an epoch: undefined while it is on its way, null where there is none. */

@@ -1,6 +1,7 @@
 // What the user sees, as plain values. It lives in the address, so that a reload keeps it and a link shares it.
 
 const PREFIX = "p.keras_xai.";
+const PAUSE = 200; // milliseconds between changes of the address: a browser that is told a hundred a second stops listening
 
 /** Every setting with its start value. Lists are of strings; null means "not chosen": the view decides. */
 export const DEFAULTS = {
@@ -51,10 +52,12 @@ export class State {
     this.changed = changed;
     this.values = { ...DEFAULTS, ...readAddress() };
     addressed().addEventListener("hashchange", () => this.read());
+    window.addEventListener("pagehide", () => this.write());
   }
 
-  /** Somebody has changed the address, by hand or with a link. */
+  /** Somebody has changed the address, by hand or with a link; what was about to be written there is out of date. */
   read() {
+    this.forget();
     this.values = { ...DEFAULTS, ...readAddress() };
     this.changed();
   }
@@ -62,8 +65,20 @@ export class State {
   set(patch) {
     if (Object.keys(patch).every((name) => JSON.stringify(this.values[name]) === JSON.stringify(patch[name]))) return;
     this.values = { ...this.values, ...patch };
-    writeAddress(this.values);
+    this.writing ??= setTimeout(() => this.write(), PAUSE);
     this.changed();
+  }
+
+  /** Brings the address up to date now. */
+  write() {
+    if (!this.writing) return;
+    this.forget();
+    writeAddress(this.values);
+  }
+
+  forget() {
+    clearTimeout(this.writing);
+    this.writing = null;
   }
 }
 

@@ -78,16 +78,19 @@ export class Strip {
         this.spare.push(column);
         this.columns.delete(index);
       }
-    for (let index = first; index < last; index++) {
-      if (!this.columns.has(index)) this.columns.set(index, this.newColumn());
+    let after = null;
+    for (let index = last - 1; index >= first; index--) {
+      if (!this.columns.has(index)) this.columns.set(index, this.comingColumn(after));
       this.fill(this.columns.get(index), index);
+      after = this.columns.get(index).element;
     }
     this.spare.length = Math.min(this.spare.length, 8);
   }
 
-  newColumn() {
+  /** A column in its place among the others: keys and screen readers follow the order of the page. */
+  comingColumn(after) {
     const column = this.spare.pop() ?? this.makeColumn();
-    this.field.append(column.element);
+    this.field.insertBefore(column.element, after);
     return column;
   }
 
