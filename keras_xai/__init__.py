@@ -12,6 +12,8 @@ _PLACES = {
     "Samples": "keras_xai.samples",
     "Explanation": "keras_xai.explanation",
     "ExplainedModel": "keras_xai.model",
+    "explain_dataset": "keras_xai.explained_dataset.explain_dataset",
+    "ExplainedDataset": "keras_xai.explained_dataset.reader",
     "Explainer": "keras_xai.explainers.explainer",
     "GradCAM": "keras_xai.explainers.grad_cam",
     "HiResCAM": "keras_xai.explainers.hires_cam",

@@ -48,7 +48,7 @@ def reading(data: Any, scan: int) -> Iterator[Iterator[Batch]]:
         TypeError: reading would change the data, or it is of no known kind.
         ValueError: parts that do not belong together.
     """
-    kind = _kind(data)
+    kind = kind_of(data)
     with backend.preserved_random_states(), contextlib.ExitStack() as undo:
         if kind == "tf.data":
             yield _streamed(unshuffled(data), scan)
@@ -57,11 +57,11 @@ def reading(data: Any, scan: int) -> Iterator[Iterator[Batch]]:
                 restored(data.dataset, data.sampler, data.batch_sampler, data.collate_fn, data.generator)
             )
             yield _of_loader(data, scan)
-        elif _holds_arrays(data):
-            yield _of_arrays(data, scan)
+        elif holds_arrays(data):
+            yield of_arrays(data, scan)
         elif kind is None and hasattr(data, "__getitem__"):
             undo.enter_context(restored(data))
-            yield _of_sequence(data, scan)
+            yield of_sequence(data, scan)
         else:
             raise TypeError(
                 f"Samples cannot be chosen from {type(data).__name__} without using it up. They can from arrays, (x, y), a "
@@ -70,7 +70,7 @@ def reading(data: Any, scan: int) -> Iterator[Iterator[Batch]]:
             )
 
 
-def _kind(data: Any) -> str | None:
+def kind_of(data: Any) -> str | None:
     """What has to be read in a way of its own; imports nothing to find out.
 
     Returns:
@@ -85,45 +85,57 @@ def _kind(data: Any) -> str | None:
     return "stream" if hasattr(data, "__next__") and not hasattr(data, "__getitem__") else None
 
 
-def _holds_arrays(data: Any) -> bool:
+def holds_arrays(data: Any) -> bool:
     """Arrays, or x, y and weights in a tuple, rather than a sequence of batches or samples."""
     if isinstance(data, list):
         return not data or not isinstance(data[0], (tuple, list))
     return isinstance(data, (tuple, dict)) or hasattr(data, "__array__") or hasattr(data, "detach")
 
 
-def _of_arrays(data: Any, scan: int) -> Iterator[Batch]:
+def of_arrays(data: Any, scan: int, start: int = 0) -> Iterator[Batch]:
+    """Pieces of what is in memory, or can be sliced, from sample `start` on."""
+    import keras
+
+    parts, length = arrays_of(data)
+    step = max(1, math.ceil(length / scan))
+    for begin in range(start, length, step * _PIECE):
+        stop = min(length, begin + step * _PIECE)
+        piece = keras.tree.map_structure(lambda leaf: _numpy(leaf[begin:stop:step]), parts)  # noqa: B023
+        yield Batch(**_with_none(piece), positions=np.arange(begin, stop, step))
+
+
+def arrays_of(data: Any) -> tuple[dict[str, Any], int]:
+    """x, and y and weights where they are there, and how many samples they hold.
+
+    Raises:
+        ValueError: they differ in length.
+    """
     import keras
 
     if isinstance(data, list) and all(np.ndim(one) == 3 for one in data):
         data = np.stack(data) if data else np.empty((0, 1, 1, 1))  # images one by one
     parts = {
         name: np.asarray(part) if isinstance(part, list) and all(map(np.isscalar, part)) else part
-        for name, part in _parts(data).items()  # labels in a list, too
+        for name, part in _without_none(_parts(data)).items()  # labels in a list, too
     }
-    lengths = {len(leaf) for leaf in keras.tree.flatten(parts) if leaf is not None}
+    lengths = {len(leaf) for leaf in keras.tree.flatten(parts)}
     if len(lengths) != 1:
         raise ValueError(f"x, y and the sample weights must have one length; they have {sorted(lengths)}.")
-    length = lengths.pop()
-    step = max(1, math.ceil(length / scan))
-    for start in range(0, length, step * _PIECE):
-        stop = min(length, start + step * _PIECE)
-        piece = keras.tree.map_structure(lambda leaf: _numpy(leaf[start:stop:step]), _without_none(parts))  # noqa: B023
-        yield Batch(**_with_none(piece), positions=np.arange(start, stop, step))
+    return parts, lengths.pop()
 
 
-def _of_sequence(data: Any, scan: int) -> Iterator[Batch]:
+def of_sequence(data: Any, scan: int) -> Iterator[Batch]:
     """Batches or samples by their number: the first to learn the size, then others spread evenly."""
-    total = _length(data)
+    total = length_of(data)
     if total == 0:
         return
-    first = _batch(data[0], 0)
+    first = as_batch(data[0], 0)
     yield first
     size = max(1, len(first.positions))
     count = math.ceil(scan / size)
     numbers = range(count) if total is None else np.linspace(0, total - 1, min(count, total)).astype(int)
     for number in numbers[1:]:
-        yield _batch(data[int(number)], int(number) * size)
+        yield as_batch(data[int(number)], int(number) * size)
 
 
 def _of_loader(loader: Any, scan: int) -> Iterator[Batch]:
@@ -136,24 +148,24 @@ def _of_loader(loader: Any, scan: int) -> Iterator[Batch]:
     indices = indices[:: max(1, math.ceil(len(indices) / scan))]
     if loader.batch_sampler is None:
         for index in indices:
-            yield _batch(loader.collate_fn(loader.dataset[index]), index)
+            yield as_batch(loader.collate_fn(loader.dataset[index]), index)
         return
     for start in range(0, len(indices), loader.batch_size or 32):
         some = indices[start : start + (loader.batch_size or 32)]
-        yield _batch(loader.collate_fn([loader.dataset[index] for index in some]), some)
+        yield as_batch(loader.collate_fn([loader.dataset[index] for index in some]), some)
 
 
 def _streamed(elements: Iterable, scan: int) -> Iterator[Batch]:
     position = 0
     for element in elements:
-        batch = _batch(element, position)
+        batch = as_batch(element, position)
         yield batch
         position += len(batch.positions)
         if position >= scan:
             return
 
 
-def _batch(element: Any, positions: Any) -> Batch:
+def as_batch(element: Any, positions: Any) -> Batch:
     """One element of a data set; a single sample becomes a batch of one."""
     import keras
 
@@ -189,7 +201,7 @@ def _numpy(value: Any) -> np.ndarray:
     return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
 
 
-def _length(data: Any) -> int | None:
+def length_of(data: Any) -> int | None:
     """How many elements; None for an endless PyDataset."""
     length: Callable[[], int | None] = (
         (lambda: data.num_batches) if hasattr(data, "num_batches") else (lambda: len(data))

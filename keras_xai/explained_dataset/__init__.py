@@ -1,0 +1,1 @@
+"""A whole data set explained: maps and scores in shards on disk."""
