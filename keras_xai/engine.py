@@ -187,7 +187,8 @@ class Engine:
         candidates: np.ndarray,
     ) -> tuple[dict, dict, float]:
         """One table of questions: (observed by place, answers per query, seconds)."""
-        usual = min(batch_size(samples.image.shape[1:]), len(samples) * table.num_rows(len(samples)))
+        most = batch_size(samples.image.shape[1:]) * backend.num_parts(self._model().variables)
+        usual = min(most, len(samples) * table.num_rows(len(samples)))
         in_batches = partial(self._in_batches, samples, table, score, head, topology, candidates)
         return self._fitting.run(in_batches, usual, _signature(samples), self._model().name)
 
@@ -202,19 +203,19 @@ class Engine:
         size: int,
     ) -> tuple[dict, dict, float]:
         """One table through one compiled function in batches of `size`: (observed by place, answers per query, seconds)."""
-        from keras import ops
-
         places = tuple(dict.fromkeys(place for one in table.observe for place in places_of(one, topology, head)))
         forward = self._forward(samples, table, score, head, topology, places)
         n, rows = len(samples), table.num_rows(len(samples))
         # On the device once, not once per batch.
-        shared = {} if table.rows is None else _map(ops.convert_to_tensor, {"x": samples.x, "tables": table.tables})
+        shared = {} if table.rows is None else backend.held({"x": samples.x, "tables": table.tables})
+        parts = backend.num_parts(self._model().variables)
         stacked: list[dict] = []
         total: list = []
         known, started, first = forward.compiled.num_traces, time.perf_counter(), None
         for start in range(0, n * rows, size):
             count = min(size, n * rows - start)
-            index = np.arange(start, start + (size if backend.needs_full_batches() else count))
+            length = size if backend.needs_full_batches() else count
+            index = np.arange(start, start + -(-length // parts) * parts)  # a part of one length for every device
             which, row = np.divmod(index.clip(max=n * rows - 1), rows)
             result = forward(shared | _arguments(samples, table, candidates, which, row, count))
             if table.accumulate != "stack":

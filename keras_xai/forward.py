@@ -62,7 +62,7 @@ class Forward:
         self._watched = list(dict.fromkeys(place for place, gradient, _ in places if gradient))
         half = any(call.dtype == "float16" for call in topology.calls)
         self._scales: tuple[float, ...] = _HALF_SCALES if half and self._watched else (1.0,)
-        self.compiled = backend.Compiled(self._run, lambda: self._model().variables)
+        self.compiled = backend.Compiled(self._run, lambda: self._model().variables, self._joined)
 
     def __call__(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """Run one batch.
@@ -74,8 +74,9 @@ class Forward:
         Returns:
             "scores", "targets", "predictions" per query; "observed", a list with one entry per place.
         """
+        whole = {"scale", "x", "tables"} if "index" in arguments else {"scale"}
         while True:
-            result = self.compiled({**arguments, "scale": np.float32(self._scales[0])})
+            result = self.compiled({**arguments, "scale": np.float32(self._scales[0])}, whole)
             overflowed = result.pop("overflowed")
             if len(self._scales) == 1 or not backend.to_numpy(overflowed).any():
                 return result
@@ -89,6 +90,17 @@ class Forward:
             result = _map(functools.partial(_replaced, overflowed), result, smaller)
         del result["overflowed"]
         return result
+
+    def _joined(self, results: list[dict[str, Any]]) -> dict[str, Any]:
+        """What several devices found about their parts of a batch, as if it were from one."""
+        from keras import ops
+
+        observed = [result.pop("observed") for result in results]
+        joined = _map(lambda *parts: ops.concatenate(parts), *results)
+        if self._accumulate == "stack":
+            return {**joined, "observed": _map(lambda *parts: ops.concatenate(parts), *observed)}
+        merge = functools.partial(merged, self._accumulate)
+        return {**joined, "observed": [functools.reduce(merge, parts) for parts in zip(*observed, strict=True)]}
 
     def _run(self, arguments: dict[str, Any]) -> dict[str, Any]:
         import keras

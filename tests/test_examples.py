@@ -19,6 +19,8 @@ RUNS = {
     "custom_loop": ["--epochs", "2"],
     "jax_backend": ["--epochs", "1"],
     "torch_data_loader": ["--epochs", "1"],
+    "mirrored_strategy": ["--epochs", "1"],
+    "data_parallel_jax": ["--epochs", "1"],
 }
 
 
@@ -73,6 +75,14 @@ def test_other_backends_import_no_tensorflow(name, backend, tmp_path):
     require_module(backend)
     printed, epochs = start(name, tmp_path)
     assert f"backend {backend}, TensorFlow imported: False" in printed
+    assert epochs == [0]
+
+
+@pytest.mark.parametrize(("name", "devices"), [("mirrored_strategy", 2), ("data_parallel_jax", 4)])
+def test_several_devices(name, devices, tmp_path):
+    require_module("jax" if name == "data_parallel_jax" else "tensorflow")
+    printed, epochs = start(name, tmp_path)
+    assert f"{devices} devices, 16 samples" in printed
     assert epochs == [0]
 
 

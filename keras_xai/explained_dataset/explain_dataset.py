@@ -141,7 +141,8 @@ class _Run:
         first = next(batches, None)
         if first is None:
             raise ValueError(_too_few(self._manifest.count))
-        largest = min(size, _BATCHES * _images_at_once(first[0]))
+        devices = backend.num_parts(self._model.variables)
+        largest = min(size, _BATCHES * devices * _images_at_once(first[0]))
         pieces = portions(itertools.chain([first], batches), start, largest, size)
         end = 0
         with Writer(self._manifest) as writer, self._progress(source, missing * size) as report:

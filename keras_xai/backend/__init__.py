@@ -1,0 +1,31 @@
+"""The one place that knows a framework: compile, differentiate, read back, guard the random states.
+
+Everything else is written in NumPy and `keras.ops`. Each function here has one body per backend, chosen when it is
+called: importing this package imports no framework.
+"""
+
+from keras_xai.backend.compiling import Compiled, needs_full_batches, trace
+from keras_xai.backend.devices import held, is_main_process, num_parts
+from keras_xai.backend.differentiation import differentiate
+from keras_xai.backend.pipelines import in_pipeline, pipeline_graph, pipeline_of
+from keras_xai.backend.random_states import preserved_random_states, random_states
+from keras_xai.backend.reading import is_out_of_memory, to_numpy
+from keras_xai.backend.which import name
+
+__all__ = [
+    "Compiled",
+    "differentiate",
+    "held",
+    "in_pipeline",
+    "is_main_process",
+    "is_out_of_memory",
+    "name",
+    "needs_full_batches",
+    "num_parts",
+    "pipeline_graph",
+    "pipeline_of",
+    "preserved_random_states",
+    "random_states",
+    "to_numpy",
+    "trace",
+]
