@@ -66,12 +66,14 @@ class Tab:
         return canvas.evaluate(read, [across, down])
 
     def wait_for_address(self, **settings):
-        """Waits until the address says this."""
+        """Waits until the address says this; None for what it must not say."""
         says = (
             "wanted => { const said = new URLSearchParams(location.hash.slice(1));"
             " return Object.entries(wanted).every(([name, text]) => said.get(`p.keras_xai.${name}`) === text); }"
         )
-        self.page.wait_for_function(says, arg={name: _text(value) for name, value in settings.items()})
+        self.page.wait_for_function(
+            says, arg={name: value if value is None else _text(value) for name, value in settings.items()}
+        )
 
 
 def stream_key(address_index, run, fit=-1):

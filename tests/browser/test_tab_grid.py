@@ -75,15 +75,6 @@ def test_keys_step_and_play(tab, page):
     expect(page.get_by_role("button", name="Play")).to_be_visible()
 
 
-def test_keys_within_one_frame_all_count(tab, page):
-    presses = (
-        "keys => keys.forEach(key => document.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true })))"
-    )
-    page.evaluate(presses, ["ArrowLeft", "ArrowLeft", "ArrowLeft", "ArrowRight"])
-    tab.settle()
-    expect(tab(".epoch-name")).to_have_text("epoch 2 of 4")
-
-
 def test_ticks_mark_alerts_and_open_them(tab, page):
     expect(page.get_by_role("button", name="Alert at epoch")).to_have_count(3)
     page.get_by_role("button", name="Alert at epoch 3").click()

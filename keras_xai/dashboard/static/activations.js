@@ -1,6 +1,6 @@
 // Feature maps: layers as tabs, channels in rows over epochs, and the samples that drive each channel most.
 
-import { heightFor, sized } from "./cell.js";
+import { heightFor, scaleText, sized } from "./cell.js";
 import { h, notice, options, place, say } from "./dom.js";
 import { paint } from "./paint.js";
 import { allRows, epochAt, peakOf } from "./selection.js";
@@ -124,7 +124,7 @@ class Activations {
       current: app.epoch,
       width,
       head: HEAD,
-      rows: channels.map((channel) => ({ ...channel, height: height + CAPTION })),
+      rows: channels.map((channel) => ({ ...channel, height: height + CAPTION, note: this.scaleOf(layer, channel) })),
       title: (epoch) => ({ text: epoch === -1 ? "untrained" : String(epoch) }),
       fill: (tile, { stream, channel, sample }, epoch) => {
         const record = stream.activations.has(epoch) ? app.library.activations(stream, epoch) : null;
@@ -143,6 +143,12 @@ class Activations {
         });
       },
     });
+  }
+
+  /** What the brightest colour of a row means, where all its tiles have one scale. */
+  scaleOf(layer, { stream, channel, sample }) {
+    const top = this.topOf(stream, layer, channel, sample, null);
+    return top > 0 ? `scale ${scaleText({ top })}` : "";
   }
 
   /** The value of the brightest colour: of this tile, or of the channel's tiles of the sample at all epochs. */

@@ -125,6 +125,7 @@ export class App {
     this.element.dataset.view = this.values.view;
     this.updateHead();
     this.bar.update();
+    this.element.classList.toggle("blank", Boolean(message));
     if (message) place(this.main, message);
     else this.updateView();
     this.prefetch();

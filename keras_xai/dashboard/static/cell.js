@@ -62,6 +62,7 @@ export class MapCell {
 
   draw() {
     const { width, height } = this.about;
+    this.element.style.width = `${width}px`;
     sized(this.canvas, width, height);
     const { look } = this;
     const drawn = [

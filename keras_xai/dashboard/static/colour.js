@@ -53,11 +53,11 @@ const PURPLE_GREEN = [
   "#00441b",
 ];
 
-/** What a user can choose from: a table for evidence, and one for evidence for and against. */
+/** What a user can choose from: a table for evidence, and one for evidence for and against, whose ends have names. */
 export const COLOURS = {
-  ember: { label: "Ember", sequential: EMBER, diverging: BLUE_RED },
-  viridis: { label: "Viridis", sequential: VIRIDIS, diverging: PURPLE_GREEN },
-  grey: { label: "Grey", sequential: GREY, diverging: BLUE_RED },
+  ember: { label: "Ember", sequential: EMBER, diverging: BLUE_RED, more: "red", less: "blue" },
+  viridis: { label: "Viridis", sequential: VIRIDIS, diverging: PURPLE_GREEN, more: "green", less: "purple" },
+  grey: { label: "Grey", sequential: GREY, diverging: BLUE_RED, more: "red", less: "blue" },
 };
 
 const tables = new Map();

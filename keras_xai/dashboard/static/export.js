@@ -83,6 +83,14 @@ function freeze(one, copy) {
   if (one instanceof HTMLOptionElement && one.selected) copy.setAttribute("selected", "");
   if (one.scrollTop || one.scrollLeft)
     for (const child of copy.children) child.style.translate = `${-one.scrollLeft}px ${-one.scrollTop}px`;
+  if (one.parentElement && getComputedStyle(one).position === "sticky") stick(one, copy);
+}
+
+/** A heading that stays in sight, the first in its parent, stands apart from it by as much as that was scrolled. */
+function stick(one, copy) {
+  const [here, parent] = [one, one.parentElement].map((element) => element.getBoundingClientRect());
+  copy.style.position = "relative";
+  copy.style.translate = `${here.left - parent.left}px ${here.top - parent.top}px`;
 }
 
 const styles = () =>

@@ -1,7 +1,7 @@
 // One sample over all epochs, and two of its epochs side by side with what changed between them.
 
 import { heightFor, MapCell, sized } from "./cell.js";
-import { gradient } from "./colour.js";
+import { COLOURS, gradient } from "./colour.js";
 import { h, notice, options, place, say } from "./dom.js";
 import { fieldOf, paint } from "./paint.js";
 import { mapValues } from "./record.js";
@@ -37,6 +37,7 @@ class Filmstrip {
       onchange: () => app.set({ second: Number(this.second.value) }),
     });
     this.pairs = h("div", { class: "pairs" });
+    this.hint = h("p", { class: "hint" });
     this.pool = [];
     this.body = h(
       "div",
@@ -46,10 +47,7 @@ class Filmstrip {
         "section",
         { class: "compare", "aria-label": "Two epochs" },
         h("h2", {}, "Compare ", this.first, " with ", this.second),
-        h("p", {
-          class: "hint",
-          text: "The difference is the second minus the first: red where the evidence grew, blue where it shrank.",
-        }),
+        this.hint,
         this.pairs,
       ),
     );
@@ -98,7 +96,7 @@ class Filmstrip {
       width,
       head: HEAD,
       rows,
-      title: (epoch) => titleOf(app, owners[0], row, epoch),
+      title: (epoch) => ({ text: shortName(epoch), ...(several ? {} : saidOf(app, owners[0], row, epoch)) }),
       fill: (cell, { stream, method, sample }, epoch) =>
         cell.update({
           stream,
@@ -116,6 +114,11 @@ class Filmstrip {
     const { app } = this;
     const { axis } = app;
     const { first, second } = comparedEpochs(app);
+    const { more, less } = COLOURS[app.values.colours];
+    say(
+      this.hint,
+      `The difference is the second minus the first: ${more} where the evidence grew, ${less} where it shrank.`,
+    );
     const pairs = axis.map((epoch) => [epoch, epochName(epoch)]);
     options(this.first, pairs, first);
     options(this.second, pairs, second);
@@ -139,12 +142,14 @@ function comparedEpochs({ axis, epoch, values }) {
   return { first: known(values.first, axis[0]), second: known(values.second, epoch) };
 }
 
-function titleOf(app, stream, row, epoch) {
+const shortName = (epoch) => (epoch === -1 ? "untrained" : String(epoch));
+
+/** What the only fit on screen said at an epoch. */
+function saidOf(app, stream, row, epoch) {
   const said = outcomeOf(app, stream, row.samples.get(stream.key), epoch);
   const sure = said.outcome?.confidence == null ? "" : ` ${percent(said.outcome.confidence)}`;
   const state = said.flipped ? "flipped" : said.right === false ? "wrong" : said.right ? "right" : "";
   return {
-    text: epoch === -1 ? "untrained" : String(epoch),
     note: `${said.flipped ? "→ " : ""}${said.predicted}${sure}`,
     state,
   };

@@ -1,10 +1,11 @@
 // Samples in rows, methods and fits in columns. Only rows on screen exist; their elements are used again.
 
 import { MapCell, heightFor, sized } from "./cell.js";
+import { COLOURS } from "./colour.js";
 import { h, icon, notice, place, say } from "./dom.js";
 import { outcomeOf, shownMethods, shownRows } from "./selection.js";
 import { paint } from "./paint.js";
-import { epochName, methodName, percent } from "./text.js";
+import { epochName, methodName, percent, sentence } from "./text.js";
 
 const CAPTION = 36; // pixels below a picture: its scale, and the gap to the next row
 const BEYOND = 1; // rows kept ready above and below the screen
@@ -50,7 +51,7 @@ class Grid {
 
   updateHead() {
     const signature = JSON.stringify(
-      this.columns.map(({ stream, methods }) => [stream.label, this.app.streams.length, methods]),
+      this.columns.map(({ stream, methods }) => [stream.label, this.app.streams.length, methods, this.app.values.colours]),
     );
     if (this.head.dataset.columns === signature) return;
     this.head.dataset.columns = signature;
@@ -64,7 +65,7 @@ class Grid {
         several && index ? "block run" : several ? "run" : null,
       ),
       ...(methods.length
-        ? methods.map((method) => cell(methodName(method.name), aboutMethod(method)))
+        ? methods.map((method) => cell(methodName(method.name), aboutMethod(method, COLOURS[this.app.values.colours])))
         : [cell("no method", null)]),
     ]);
     this.head.replaceChildren(cell("Sample", null, "sticky"), cell("Picture", null), ...blocks);
@@ -126,11 +127,11 @@ class Grid {
 
 const firstSample = (rows) => rows[0]?.samples.values().next().value;
 
-const aboutMethod = ({ about, signed }) =>
+const aboutMethod = ({ about, signed }, { more, less }) =>
   [
     about.layer && `Layer ${about.layer}`,
     about.score && `Score: ${about.score}`,
-    signed && "Red speaks for the class, blue against it",
+    signed && `${sentence(more)} speaks for the class, ${less} against it`,
   ]
     .filter(Boolean)
     .join("\n") || null;

@@ -16,7 +16,8 @@ export function createLarge(app) {
 class Large {
   constructor(app) {
     this.app = app;
-    this.title = h("h2", { id: "keras-xai-large-title" });
+    // It takes the focus, so that the arrows change the epoch and not the method.
+    this.title = h("h2", { id: "keras-xai-large-title", tabindex: -1, autofocus: true });
     this.said = h("p", { class: "said" });
     this.canvas = h("canvas", {
       role: "img",
@@ -53,6 +54,7 @@ class Large {
           this.readout,
           h("div", { class: "scale" }, this.range, this.bar),
           this.facts,
+          h("p", { class: "hint", text: "← and → change the epoch." }),
         ),
       ),
     );

@@ -1,13 +1,15 @@
 // Which fits are on screen. Each restart of a training is a fit of its own.
 
-import { h, say } from "./dom.js";
+import { h, icon, say } from "./dom.js";
 import { plural, time } from "./text.js";
 
 const LIVE = 120; // seconds since the last record within which a fit counts as running
 
 export function createRuns(app) {
   const list = h("div", { class: "run-list" });
-  const summary = h("summary", { class: "runs-button" });
+  const chosen = h("span", { class: "chosen" });
+  const label = h("span", { class: "label" });
+  const summary = h("summary", { class: "runs-button" }, label, chosen, icon("down"));
   const element = h(
     "details",
     { class: "runs" },
@@ -27,7 +29,9 @@ export function createRuns(app) {
   });
   const update = () => {
     element.hidden = !app.all.length;
-    say(summary, app.streams.length === 1 ? app.streams[0].label : `${app.streams.length} runs`);
+    const several = app.streams.length > 1;
+    say(label, several ? "Runs" : "Run");
+    say(chosen, several ? String(app.streams.length) : (app.streams[0]?.label ?? ""));
     const rows = [...app.all]
       .reverse()
       .map((stream) => ({ stream, checked: app.streams.includes(stream), live: isLive(app, stream) }));

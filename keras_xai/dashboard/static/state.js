@@ -51,8 +51,8 @@ export class State {
   constructor(changed) {
     this.changed = changed;
     this.values = { ...DEFAULTS, ...readAddress() };
+    this.written = -PAUSE;
     addressed().addEventListener("hashchange", () => this.read());
-    window.addEventListener("pagehide", () => this.write());
   }
 
   /** Somebody has changed the address, by hand or with a link; what was about to be written there is out of date. */
@@ -65,14 +65,16 @@ export class State {
   set(patch) {
     if (Object.keys(patch).every((name) => JSON.stringify(this.values[name]) === JSON.stringify(patch[name]))) return;
     this.values = { ...this.values, ...patch };
-    this.writing ??= setTimeout(() => this.write(), PAUSE);
+    const wait = this.written + PAUSE - performance.now();
+    if (wait <= 0) this.write();
+    else this.writing ??= setTimeout(() => this.write(), wait);
     this.changed();
   }
 
   /** Brings the address up to date now. */
   write() {
-    if (!this.writing) return;
     this.forget();
+    this.written = performance.now();
     writeAddress(this.values);
   }
 

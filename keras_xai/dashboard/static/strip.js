@@ -26,7 +26,7 @@ export class Strip {
   }
 
   /**
-   * @param model {axis, current, width, head, rows: [{label, height}], title(epoch), fill(cell, row, epoch)}: head is the
+   * @param model {axis, current, width, head, rows: [{label, note, height}], title(epoch), fill(cell, row, epoch)}: head is the
    *   height of the titles; title gives {text, note, state}; fill draws one cell.
    */
   update(model) {
@@ -43,13 +43,14 @@ export class Strip {
   }
 
   updateSide(rows) {
-    while (this.side.children.length < rows.length) this.side.append(h("div", { class: "strip-label" }, h("strong")));
+    while (this.side.children.length < rows.length) this.side.append(h("div", { class: "strip-label" }, h("strong"), h("small")));
     while (this.side.children.length > rows.length) this.side.lastChild.remove();
     rows.forEach((row, index) => {
       const label = this.side.children[index];
       label.style.height = `${row.height}px`;
       say(label.firstChild, row.label);
       label.firstChild.title = row.label;
+      say(label.lastChild, row.note ?? "");
     });
   }
 
