@@ -12,13 +12,11 @@ from keras_xai.dashboard.facts import OUTCOMES, Facts, compact, facts, number
 from keras_xai.dashboard.merging import by_name, largest, per_epoch, widest
 from keras_xai.dashboard.peaks import Peaks, peaks
 from keras_xai.dashboard.refusal import Refusal, quoted, some
-from keras_xai.dashboard.source import Source, Writings, place
+from keras_xai.dashboard.source import BATCH, READERS, Source, Writings, place
 
 MEMORY = 128 * 2**20  # bytes of facts kept, about 5,000 epochs of 64 samples and 6 methods
 SIBLINGS = ("train", "validation")  # the runs of keras.callbacks.TensorBoard beside ours
 MAX_SAMPLES = 10_000
-READERS = 4  # TensorBoard's fast loader is another process: while it looks for one epoch, others are read
-BATCH = 16  # epochs between two looks at the clock
 
 Record = dict[str, Any]
 Content = Facts | Peaks | Refusal

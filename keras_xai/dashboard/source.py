@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tensorboard import errors
@@ -14,6 +16,8 @@ PLUGIN = "keras_xai"
 VERSION = 1
 MAX_BLOBS = 20_000
 MAX_BYTES = 256 * 2**20
+READERS = 8  # TensorBoard's fast loader is another process, and slow to answer: several questions are asked at a time
+BATCH = 16  # questions between two looks at how much came, or at the clock
 
 Manifest = dict[str, Any]
 Writings = dict[str, list[Any]]  # tag -> its writings, by reference
@@ -51,12 +55,12 @@ class Source:
         keys = self._keys(run, tag, wall)
         if len(keys) > MAX_BLOBS:
             raise Refusal(413, f"The {place(run, tag)} has {len(keys)} blobs; more than {MAX_BLOBS} are not shown.")
-        blobs, size = [], 0
-        for key in keys:
-            blobs.append(self._blob(run, tag, key))
-            size += len(blobs[-1])
-            if size > MAX_BYTES:
-                raise Refusal(413, f"The {place(run, tag)} is larger than the {MAX_BYTES >> 20} MB that are shown.")
+        blobs: list[bytes] = []
+        with ThreadPoolExecutor(READERS) as readers:
+            for start in range(0, len(keys), BATCH):
+                blobs += readers.map(partial(self._blob, run, tag), keys[start : start + BATCH])
+                if sum(map(len, blobs)) > MAX_BYTES:
+                    raise Refusal(413, f"The {place(run, tag)} is larger than the {MAX_BYTES >> 20} MB that are shown.")
         return blobs
 
     def writings(self, run: str, tags: Collection[str]) -> Writings:

@@ -7,8 +7,8 @@ import pytest
 from keras_xai.dashboard.event_files import EventFiles
 from keras_xai.dashboard.index import Index
 from keras_xai.dashboard.refusal import Refusal
-from keras_xai.dashboard.series import BATCH, SeriesReader, coarse_to_fine
-from keras_xai.dashboard.source import Source
+from keras_xai.dashboard.series import SeriesReader, coarse_to_fine
+from keras_xai.dashboard.source import BATCH, Source
 from keras_xai.log import EventWriter, plugin_content
 from tests.dashboard.hostile import RUN, epoch_manifest, epoch_record, write_records
 

@@ -25,6 +25,7 @@ const VIEWS = [
   ["activations", "Activations", createActivations],
 ];
 
+const RETRIED = "It is tried again every two seconds; this page follows by itself.";
 const EAGER = 2000; // milliseconds between looks at a log that has nothing yet
 const NARROW = 1000; // pixels, below which the settings wait to be asked for
 
@@ -155,7 +156,7 @@ export class App {
   /** What stands in place of a view: loading, an error, or nothing there yet. */
   message() {
     if (!this.loaded) return this.notice("Reading the log…");
-    if (!this.all.length && this.failure) return this.notice("The log cannot be read", this.failure);
+    if (!this.all.length && this.failure) return this.notice("The log cannot be read", this.failure, RETRIED);
     if (!this.all.length) return this.notice(...emptyLog(this.problems));
     const inputs = this.streams.map((stream) => this.library.inputs(stream));
     const failed = inputs.find((one) => one?.error);

@@ -78,7 +78,7 @@ export class Chart {
           ...this.lines.map((line) => ({
             stroke: strokeOf(line),
             width: 1.75,
-            dash: DASHES[line.dash % DASHES.length],
+            dash: dashOf(line),
             spanGaps: true,
             points: { show: this.epochs.length < 40, size: 4, fill: strokeOf(line) },
           })),
@@ -128,11 +128,14 @@ export class Chart {
   }
 }
 
+/** Further runs are dashed; so are further lines, once all colours are taken. */
+const dashOf = ({ colour, dash }) => DASHES[(dash + Math.floor(colour / PALETTE.length)) % DASHES.length];
+
 const strokeOf = ({ colour }) => PALETTE[colour % PALETTE.length];
 
 function legendItem(line, output) {
   const key = h("span", { class: "key" });
   key.style.borderTopColor = strokeOf(line);
-  key.style.borderTopStyle = line.dash % DASHES.length ? "dashed" : "solid";
+  key.style.borderTopStyle = dashOf(line).length ? "dashed" : "solid";
   return h("li", {}, key, h("span", { class: "name", text: line.label, title: line.label }), output);
 }

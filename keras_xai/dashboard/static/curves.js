@@ -145,13 +145,15 @@ function meansOfClass(series, label) {
 /** What the monitor measured: tags xai/spurious/<what>[/<class>]. */
 function addReliance(app, series, add) {
   const wanted = app.values.label === null ? null : [String(app.values.label), classTitle(app)];
-  const colours = new Map();
-  for (const [tag, points] of Object.entries(series.scalars ?? {})) {
+  const found = Object.entries(series.scalars ?? {}).flatMap(([tag, points]) => {
     const [, what, ofClass] = /^xai\/spurious\/([^/]+)(?:\/(.+))?$/.exec(tag) ?? [];
-    if (!what || (ofClass && wanted && !wanted.includes(ofClass))) continue;
+    return what ? [{ what, ofClass, points }] : [];
+  });
+  const inOrder = (a = "", b = "") => a.localeCompare(b, undefined, { numeric: true });
+  const classes = [...new Set(found.map(({ ofClass }) => ofClass).filter(Boolean))].sort(inOrder);
+  for (const { what, ofClass, points } of found.sort((a, b) => inOrder(a.ofClass, b.ofClass))) {
+    if (ofClass && wanted && !wanted.includes(ofClass)) continue;
     const title = `Reliance: ${what.replace(/_/g, " ")}`;
-    const colour = colours.get(title) ?? 0;
-    colours.set(title, colour + 1);
-    add(title, ofClass ?? "all classes", colour, new Map(points));
+    add(title, ofClass ?? "all classes", Math.max(classes.indexOf(ofClass), 0), new Map(points));
   }
 }
