@@ -14,7 +14,7 @@ RELIANCE_WORTH_A_WORD = 0.2
 RELIANCE_ABOVE_ALL = 0.6
 # Pixels a side of one cell of the network's last feature maps: Grad-CAM cannot say more exactly where something is.
 CELL = 4
-# LIME asks 256 questions about each picture; this many take it a few seconds.
+# LIME asks 128 questions about each picture; this many take it a few seconds.
 NUM_EXPLAINED = 20
 
 

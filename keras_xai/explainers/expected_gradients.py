@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_xai.explainers.checks import check_count
 from keras_xai.explainers.explainer import Explainer, Paper, Result
+from keras_xai.explainers.fills import channels_last
 from keras_xai.explainers.seeds import generator_for, seed_of
 from keras_xai.queries import Queries, gradient_at_input
 from keras_xai.samples import Samples
@@ -82,8 +83,7 @@ class ExpectedGradients(Explainer):
     def explain(self, samples, plan):
         seen = yield plan
         gradients, products = seen.input
-        image = np.moveaxis(samples.image, 1, -1) if samples.channels_first else samples.image
-        return Result((image.astype(np.float32) * gradients - products).sum(axis=-1))
+        return Result((channels_last(samples).astype(np.float32) * gradients - products).sum(axis=-1))
 
     def _order(self, image: np.ndarray, count: int) -> np.ndarray:
         """Which background image comes with which point: each as often as the others, in random order."""

@@ -36,7 +36,11 @@ def fill(image: np.ndarray, segments: np.ndarray, how: str | float) -> np.ndarra
 
 def filled(samples: Samples, how: str | float) -> np.ndarray:
     """Whole images as `fill` makes them, "mean" being that of the image per channel: (n, …) float32 in their own layout."""
-    image = samples.image.astype(np.float32)
-    last = np.moveaxis(image, 1, -1) if samples.channels_first else image
+    last = channels_last(samples).astype(np.float32)
     hidden = fill(last, np.zeros(last.shape[:3], np.int32), how)
     return np.moveaxis(hidden, -1, 1) if samples.channels_first else hidden
+
+
+def channels_last(samples: Samples) -> np.ndarray:
+    """The images as the model eats them, (n, height, width, channels)."""
+    return np.moveaxis(samples.image, 1, -1) if samples.channels_first else samples.image

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from keras_xai.explainers.checks import check_count, check_fill
+from keras_xai.explainers.designs import with_complements
 from keras_xai.explainers.explainer import Explainer, Paper, Result
+from keras_xai.explainers.fills import channels_last, fill
 from keras_xai.explainers.lime import hidden_segments
 from keras_xai.explainers.seeds import generator_for
 from keras_xai.explainers.superpixels import superpixels
@@ -77,7 +79,8 @@ class KernelSHAP(Explainer):
             weights.append(weight)
         rows = max(map(len, masks))  # all get as many: what is too much shows all and weighs nothing
         padded = [np.pad(shown, ((0, rows - len(shown)), (0, 0)), constant_values=True) for shown in masks]
-        return Plan(segments, masks, weights, hidden_segments(samples, segments, padded, self.fill))
+        hidden = fill(channels_last(samples), segments, self.fill)
+        return Plan(segments, masks, weights, hidden_segments(samples, segments, padded, hidden))
 
     def explain(self, samples, plan):
         seen = yield plan.queries
@@ -133,7 +136,7 @@ def subsets(count: int, num_samples: int, generator: np.random.Generator) -> tup
         drawn = generator.choice(sizes, half, p=mass / mass.sum())
         order = generator.random((half, count)).argsort(axis=1)
         chosen = order < drawn[:, None]
-        inner = np.stack([chosen, ~chosen], axis=1).reshape(-1, count)
+        inner = with_complements(chosen)
         weights = np.ones(len(inner))
     return np.concatenate([ends, inner]), np.concatenate([[0, 0], weights / weights.sum()])
 

@@ -155,11 +155,6 @@ def per_pixel(values: np.ndarray, samples: Samples) -> np.ndarray:
     return values[:, None] if samples.channels_first else values[..., None]
 
 
-def channels_last(samples: Samples) -> np.ndarray:
-    """The images as the model eats them, (n, h, w, channels)."""
-    return np.moveaxis(samples.image, 1, -1) if samples.channels_first else samples.image
-
-
 def as_the_model_eats(images: np.ndarray, samples: Samples, axis: int = 1) -> np.ndarray:
     """Images (..., h, w, channels) in the samples' layout; `axis` is that of the height."""
     return np.moveaxis(images, -1, axis) if samples.channels_first else images

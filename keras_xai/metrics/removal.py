@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from keras_xai.explainers.fills import channels_last
 from keras_xai.explanation import Explanation
 from keras_xai.metrics.imputation import impute
 from keras_xai.metrics.metric import (
@@ -13,7 +14,6 @@ from keras_xai.metrics.metric import (
     as_the_model_eats,
     ask,
     behind,
-    channels_last,
     check_count,
     check_share,
     confidence,

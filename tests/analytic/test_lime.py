@@ -8,7 +8,7 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import pairwise_distances
 
 import keras_xai as kx
-from keras_xai.explainers import lime
+from keras_xai.explainers import designs, lime
 from keras_xai.explainers.explainer import explain
 from keras_xai.explainers.superpixels import grid
 from tests.requirements import require_module
@@ -49,7 +49,7 @@ def means_of_segments(image, segments):
 
 def masks_and_scores(seed=0, rows=60, count=9):
     rng = np.random.default_rng(seed)
-    masks = lime.random_masks(rows, count, rng)
+    masks = designs.random_masks(rows, count, rng)
     return masks, masks @ rng.normal(size=count) + 0.3 * rng.normal(size=rows)
 
 
@@ -142,7 +142,7 @@ def test_coefficients_and_r2_are_those_of_the_lime_package(network, images):
 
     samples = kx.Samples(images, targets=[0, 1, 2, 0])
     score = kx.scores.Probability()
-    ours = kx.LIME(num_samples=120, segments=lambda image: CELLS, score=score)(network, samples)
+    ours = kx.LIME(num_samples=120, segments=lambda image: CELLS, design="random", score=score)(network, samples)
 
     class OurMasks(np.random.RandomState):
         def randint(self, low, high=None, size=None):
@@ -198,7 +198,7 @@ class TestSeeding:
         assert not np.array_equal(masks[0], masks[2])
 
     def test_masks_show_half_and_the_first_shows_all(self):
-        masks = lime.random_masks(4000, 10, np.random.default_rng(0))
+        masks = designs.random_masks(4000, 10, np.random.default_rng(0))
         assert masks[0].all()
         # 4,000 tosses: four standard deviations are 0.032.
         np.testing.assert_allclose(masks[1:].mean(axis=0), 0.5, atol=0.032)
@@ -213,6 +213,66 @@ class TestSeeding:
         found = kx.LIME(num_samples=13, segments=lambda image: CELLS, design=one_at_a_time)(network, images)
         assert asked == [(13, 12)] * 4
         np.testing.assert_array_equal(found.details["masks"][0].sum(axis=1), [12] + [11] * 12)
+
+
+class TestBalancedDesigns:
+    contributions = np.random.default_rng(1).normal(size=12)
+
+    @pytest.mark.parametrize(("design", "rows"), [("fold_over", 24), ("fold_over", 16), ("paired", 60)])
+    def test_an_additive_model_is_solved_exactly(self, images, design, rows):
+        # 12 segments: a fold-over of order 12 has 24 masks, and a Plackett–Burman design of order 16 has 16.
+        explainer = kx.LIME(num_samples=rows, segments=lambda image: CELLS, fill=0, ridge=1e-6, design=design)
+        found = explainer(additive(CELLS, self.contributions), images, targets=[1] * 4)
+        for image, coefficients in zip(images, found.details["coefficients"], strict=True):
+            expected = self.contributions * means_of_segments(image, CELLS)
+            np.testing.assert_allclose(coefficients, expected, atol=1e-4)
+
+    @pytest.mark.parametrize("width", [0.1, 0.25])
+    def test_what_two_segments_do_together_does_not_disturb(self, images, width):
+        plan = kx.LIME(num_samples=24, segments=lambda image: CELLS, ridge=1e-9, kernel_width=width).prepare(
+            kx.Samples(images)
+        )
+        pairs = np.random.default_rng(2).normal(size=(12, 12))
+        for masks, operator in zip(plan.masks, plan.operators, strict=True):
+            signs = np.where(masks, 0.5, -0.5)
+            scores = signs @ self.contributions + 10 * np.einsum("ri,ij,rj->r", signs, pairs, signs)
+            np.testing.assert_allclose(operator @ scores, self.contributions, atol=1e-6)
+
+    def test_weights_are_the_mean_of_the_kernel_over_a_mask_and_its_complement(self, images):
+        plan = kx.LIME(num_samples=24, segments=lambda image: CELLS).prepare(kx.Samples(images[:1]))
+        shown = plan.masks[0].mean(axis=1)
+        expected = [np.exp(-((1 - np.sqrt(part)) ** 2) / 0.25**2 / 2) for part in (shown, 1 - shown)]
+        np.testing.assert_allclose(plan.weights[0], np.mean(expected, axis=0))
+
+    def test_a_segment_that_looks_the_same_when_hidden_is_not_asked_about(self, images):
+        flat = images.copy()
+        flat[0][CELLS == 3] = 0.25
+        flat[0][CELLS == 7] = -1.0
+        explainer = kx.LIME(num_samples=24, segments=lambda image: CELLS)
+        plan = explainer.prepare(kx.Samples(flat))
+        np.testing.assert_array_equal(np.flatnonzero(plan.masks[0].all(axis=0)), [3, 7])
+        np.testing.assert_array_equal(plan.operators[0][[3, 7]], 0)
+        assert not plan.masks[1].all(axis=0).any()
+
+    def test_an_image_of_one_colour_is_explained_by_nothing(self, network):
+        found = kx.LIME(num_samples=24, segments=lambda image: CELLS)(network, np.zeros((1, *SIZE, 3), np.float32))
+        np.testing.assert_array_equal(found.maps, 0)
+        assert found.valid.all()
+
+    def test_comes_nearer_to_the_solution_of_all_masks_than_four_times_as_many_random_ones(self, network, images):
+        def solved(rows, design, seed=0):
+            explainer = kx.LIME(num_samples=rows, segments=lambda image: CELLS, fill=9, design=design, seed=seed)
+            return np.array(explainer(network, images, targets=[0, 1, 2, 0]).details["coefficients"])
+
+        def every_mask(num_samples, num_segments, generator):
+            return (np.arange(num_samples)[:, None] >> np.arange(num_segments) & 1).astype(bool)
+
+        def agreement(found):
+            return np.mean([np.corrcoef(one, other)[0, 1] for one, other in zip(found, exact, strict=True)])
+
+        exact = solved(2**12, every_mask)
+        for seed in range(3):
+            assert agreement(solved(24, "fold_over", seed)) > agreement(solved(96, "random", seed))
 
 
 class TestHiding:
@@ -306,12 +366,13 @@ def test_a_plan_is_made_once_and_serves_every_model(images):
     ("arguments", "message"),
     [
         ({"num_samples": 1}, "num_samples must be an int of at least 2.*it is 1"),
-        ({"num_samples": 2.5}, "num_samples must be an int"),
+        ({"num_samples": 2.5}, "num_samples must be an int of at least 2, or None for 128"),
+        ({"seed": -1}, "seed must be an int of at least 0; it is -1"),
         ({"fill": "grey"}, 'fill must be "mean", "blur" or a finite number; it is \'grey\''),
         ({"fill": np.nan}, "fill must be .* finite number; it is nan"),
         ({"kernel_width": 0}, "kernel_width must be .*above 0; it is 0"),
         ({"ridge": -1}, "ridge must be .*above 0; it is -1"),
-        ({"design": "sobol"}, "design must be \"random\" or a callable.*'sobol'"),
+        ({"design": "sobol"}, "design must be one of .*'fold_over', 'paired', 'random'.* or a callable.*it is 'sobol'"),
     ],
 )
 def test_arguments_out_of_range_are_refused(arguments, message):
