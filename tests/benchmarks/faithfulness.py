@@ -23,8 +23,8 @@ from keras_xai.explainers.explainer import Explainer
 from keras_xai.queries import Queries
 from tests.benchmarks.floors import compiled_forward
 
-# Those with 1,280 channels; what is printed says so.
-SETTINGS = {"score_cam": {"channels": 64}, "ablation_cam": {"channels": 64}}
+# Of 1,280 channels; what is printed says so.
+SETTINGS = {"score_cam": "channels=64", "ablation_cam": "channels=64"}
 # Not for convolutional networks.
 LEFT_OUT = ["attention_rollout"]
 FINE = ["saliency", "gradient_input", "smooth_grad", "var_grad", "integrated_gradients", "expected_gradients"]
@@ -95,9 +95,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=16, help="of deletion and insertion")
     parser.add_argument("--subsets", type=int, default=64, help="of μ-Fidelity")
     parser.add_argument("--fill", default="blur", help="of the measures: blur, mean or a number")
-    parser.add_argument("--methods", nargs="*", default=[name for name in kx.explainers() if name not in LEFT_OUT])
+    parser.add_argument("--methods", nargs="*", help="default: all; with settings as in occlusion:fill=blur,patch=32")
     options = parser.parse_args()
-    fill = options.fill if options.fill in ("blur", "mean") else float(options.fill)
+    fill = number_or_word(options.fill)
     removals = [cls(fill, options.steps) for cls in (kx.metrics.Deletion, kx.metrics.Insertion)]
     judge = Judge(options.photographs, [*removals, kx.metrics.MuFidelity(num_subsets=options.subsets, fill=fill)])
     names = ", ".join(one.name for one in judge.photographs)
@@ -110,13 +110,26 @@ def main() -> None:
         texts = [f"{low:.3f}–{high:.3f}" for low, high in zip(found.min(axis=0), found.max(axis=0), strict=True)]
         print(f"| *three random maps, {kind}* | {' | '.join(texts)} | |", flush=True)
     print(f"| *Gaussian in the middle* | {' | '.join(cells(judge.values(Baseline('centre'))))} | |", flush=True)
-    for name in options.methods:
-        settings = SETTINGS.get(name, {})
-        explainer = kx.explainers()[name](**settings)
-        label = f"`{type(explainer).__name__}({', '.join(f'{key}={value}' for key, value in settings.items())})`"
+    everything = [name for name in kx.explainers() if name not in LEFT_OUT]
+    for asked in everything if options.methods is None else options.methods:
+        name, _, settings = asked.partition(":")
+        explainer = kx.explainers()[name](**parsed(settings or SETTINGS.get(name, "")))
         values = judge.values(explainer)  # compiles
         texts = cells(values, chance["fine" if name in FINE else "coarse"])
-        print(f"| {label} | {' | '.join(texts)} | {judge.cost(explainer):.0f} × |", flush=True)
+        print(f"| `{explainer!r}` | {' | '.join(texts)} | {judge.cost(explainer):.0f} × |", flush=True)
+
+
+def parsed(settings: str) -> dict[str, object]:
+    """'fill=blur,patch=32' -> {"fill": "blur", "patch": 32}."""
+    pairs = (one.split("=") for one in settings.split(",") if one)
+    return {key: number_or_word(value) for key, value in pairs}
+
+
+def number_or_word(text: str) -> object:
+    try:
+        return float(text) if "." in text else int(text)
+    except ValueError:
+        return text
 
 
 if __name__ == "__main__":
