@@ -175,7 +175,7 @@ class ExplanationCallback(keras.callbacks.Callback):
             before = time.perf_counter()
             self._remember(method, explanation, rows[method], epoch)
             seconds[method] += time.perf_counter() - before
-        self.explanations = {method: self.explanations[method] for method in self._active if method in self._previous}
+        self.explanations = {method: self._previous[method] for method in self._active if method in self._previous}
         self.measures = {method: self.measures[method] for method in self.explanations if method in self.measures}
         self._scalars |= self._means()
         if fresh and self._log is not None:

@@ -161,3 +161,16 @@ def test_a_fit_in_turns_logs_what_it_looked_at_and_keeps_the_rest(tmp_path, cloc
     assert skipped[4] == f"Epoch 4, with a budget of 100.0%: meter of 10 of 12 samples, {', '.join(given.ids[:10])}."
     (method,) = [record for record in read_log(tmp_path) if record["kind"] == "inputs"][-1]["methods"]
     assert method["config"]["num_samples"] == 32
+
+
+def test_a_method_that_waits_from_the_first_epoch_on_is_still_that_of_the_untrained_network(tmp_path, clock):
+    given = samples(4)
+    meter = Meter([0.0])  # costs nothing on the clock: its neighbour waits
+    waits = Meter(clock)
+    waits.name = "waits"
+    callback = ExplanationCallback(given, [meter, waits], log_dir=tmp_path, budget=0.01, on_error="raise")
+    fit(compiled(small()), [Watched(clock, given), callback], epochs=2)
+    assert list(callback.explanations) == ["meter", "waits"]
+    assert callback.explanations["waits"].details["epochs"].tolist() == [-1] * 4
+    assert callback.explanations["meter"].details["epochs"].tolist() == [1] * 4
+    assert "waits" not in callback.measures
