@@ -18,6 +18,7 @@ import numpy as np
 
 from keras_xai.event_files import events
 from tests.benchmarks.bare_chromium import BareChromium
+from tests.benchmarks.record_sizes import record_sizes
 from tests.benchmarks.rows import row
 from tests.browser.tensorboard_process import tensorboard
 from tests.dashboard.answers import get
@@ -46,18 +47,6 @@ DRAWN = """() => {
   const drawn = (canvas) => canvas.getContext("2d").getImageData(canvas.width / 2, canvas.height / 2, 1, 1).data[3] > 0;
   return cells.length > 0 && cells.every(drawn) && performance.now();
 }"""
-
-
-def record_sizes(run: Path) -> dict[str, int]:
-    """Bytes of a log by kind of record."""
-    sizes: dict[str, int] = {}
-    for file in run.iterdir():
-        for event in events(file, check=False):
-            for value in event.summary.value:
-                own = value.metadata.plugin_data.plugin_name == "keras_xai"
-                kind = value.tag.split("/")[2] if own else value.metadata.plugin_data.plugin_name
-                sizes[kind] = sizes.get(kind, 0) + value.ByteSize()
-    return sizes
 
 
 def log_size(run: Path, epochs: int) -> None:

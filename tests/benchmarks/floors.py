@@ -51,7 +51,7 @@ def compiled_gradient(model: keras.Model, layer: str) -> Callable[[np.ndarray], 
         model: functional. layer: the name of a layer that all paths to the output pass through.
     """
     layer_output = model.get_layer(layer).output
-    below = keras.Model(model.inputs, layer_output)
+    below = keras.Model(model.input, layer_output)
     above = keras.Model(layer_output, model.outputs[0])
     first = keras.config.image_data_format() == "channels_first"
     axes = (2, 3) if first else (1, 2)

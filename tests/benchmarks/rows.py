@@ -1,6 +1,7 @@
 """The table that the benchmarks print, and keep for the README and the plot."""
 
 import dataclasses
+import itertools
 import json
 from pathlib import Path
 
@@ -50,6 +51,13 @@ def take(path: Path) -> None:
 
 
 def markdown() -> str:
-    """All rows so far as a table."""
-    lines = [f"| {one.what} | {one.value} | {one.goal} |" for one in ROWS]
-    return "\n".join(["| what | measured | goal |", "|---|---|---|", *lines]) + "\n"
+    """All rows so far as a table, a comparison in one line."""
+    lines = ["| what | measured | goal |", "|---|---|---|"]
+    for task, group in itertools.groupby(ROWS, key=lambda one: one.task or one):
+        members = list(group)
+        if isinstance(task, Row) or len(members) == 1:
+            what, value = members[0].task or members[0].what, members[0].value
+        else:
+            what, value = task, ", ".join(f"{one.library} {one.value}" for one in members)
+        lines.append(f"| {what.strip()} | {value} | {members[0].goal} |")
+    return "\n".join(lines) + "\n"

@@ -14,10 +14,10 @@ import numpy as np
 import keras_xai as kx
 from keras_xai.engine import engine_for
 from keras_xai.explainers.explainer import explain
-from tests.benchmarks.dashboard import record_sizes
 from tests.benchmarks.floors import compiled_forward, compiled_gradient, small_cnn
 from tests.benchmarks.method_rows import count_passes, in_batches
 from tests.benchmarks.networks import images, last_map
+from tests.benchmarks.record_sizes import record_sizes
 from tests.benchmarks.rows import row
 
 SAMPLES, EPOCHS = 16, 5

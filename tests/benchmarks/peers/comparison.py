@@ -74,17 +74,19 @@ def ours(explainer: Explainer, model: keras.Model, x: np.ndarray) -> Callable[[]
 
 def compare(task: Task, peers: dict[str, Callable[[], object]], repeats: int = 5) -> None:
     """A row for each library: what it takes, in times of the floor; or why it does not run."""
-    running = {"keras_xai": task.ours}
+    running, failed = {"keras_xai": task.ours}, {}
     for library, function in peers.items():
         try:
             function()
             running[library] = function
         except Exception as error:
             reason = str(error).strip().splitlines() or [""]
-            rows.row(f"{task.name}: {library}", "fails", f"{type(error).__name__}: {reason[0][:80]}")
+            failed[library] = f"fails ({type(error).__name__}: {reason[0][:60]})"
     base, *times = interleaved([task.floor, *running.values()], repeats)
     for library, seconds in zip(running, times, strict=True):
         rows.ratio(task.name, library, seconds, base)
+    for library, why in failed.items():
+        rows.row(f"{task.name}: {library}", why, library=library, task=task.name)
 
 
 def finish() -> None:

@@ -1,0 +1,75 @@
+"""What the benchmarks compute from their clocks, and where they write it; the clocks themselves are not tested."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_xai as kx
+from tests.benchmarks import __main__ as benchmarks
+from tests.benchmarks import rows
+from tests.benchmarks.floors import compiled_gradient, small_cnn
+from tests.benchmarks.linearity import fitted
+from tests.benchmarks.method_rows import count_passes
+from tests.benchmarks.networks import images, last_map
+
+
+@pytest.fixture(autouse=True)
+def table(monkeypatch):
+    monkeypatch.setattr(rows, "ROWS", [])
+
+
+def test_a_line_through_costs_is_found_and_its_error_is_relative():
+    counts = np.array([1, 10, 100])
+    found = fitted("images", counts, 0.5 + 0.02 * counts)
+    np.testing.assert_allclose([found.constant, found.each], [0.5, 0.02])
+    bent = fitted("images", counts, np.array([1.0, 10.0, 200.0]))
+    np.testing.assert_allclose(bent.line() / bent.seconds, [1.02, 1, 0.6], atol=0.3)
+
+
+def test_a_comparison_is_one_line_of_markdown():
+    rows.row("traced", "0", "0")
+    rows.ratio("Grad-CAM", "keras_xai", 1.05, 1.0, "≤ 1.05 ×")
+    rows.ratio("Grad-CAM", "other", 22.0, 1.0)
+    rows.ratio("RISE", "keras_xai", 2.0, 2.0)
+    assert rows.markdown().splitlines()[2:] == [
+        "| traced | 0 | 0 |",
+        "| Grad-CAM | keras_xai 1.05 ×, other 22 × | ≤ 1.05 × |",
+        "| RISE | 1.00 × |  |",
+    ]
+
+
+def test_rows_cross_from_one_process_to_another(tmp_path):
+    rows.ratio("Grad-CAM", "other", 22.0, 1.0)
+    before = list(rows.ROWS)
+    rows.save(tmp_path / "rows.json")
+    rows.ROWS.clear()
+    rows.take(tmp_path / "rows.json")
+    assert before == rows.ROWS
+
+
+def test_the_table_goes_between_the_marks_of_a_file(tmp_path):
+    file = tmp_path / "README.md"
+    benchmarks.write(file, "alone\n")
+    assert file.read_text() == "alone\n"
+    file.write_text(f"before\n{benchmarks.BEGIN}old\n{benchmarks.END}after\n")
+    benchmarks.write(file, "new\n")
+    assert file.read_text() == f"before\n{benchmarks.BEGIN}new\n{benchmarks.END}after\n"
+
+
+def test_passes_are_counted():
+    model, samples = small_cnn(), kx.Samples(images(2, 32), targets=[0, 0])
+    explainer = kx.Occlusion(patch=16, stride=8)
+    assert count_passes(model, explainer, samples, None) == 2 * (1 + 3 * 3)
+
+
+def test_the_floor_is_the_gradient_at_the_last_map():
+    model, x = small_cnn(), images(3, 32)
+    found = compiled_gradient(model, last_map(model))(x)
+    pooled = keras.Model(model.input, model.layers[-2].output)
+    kernel, bias = model.layers[-1].get_weights()
+    logits = keras.ops.convert_to_numpy(pooled(x)) @ kernel + bias
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    top = p.argmax(axis=1)
+    # The largest of a softmax, over global average pooling of 8×8 cells.
+    expected = p.max(axis=1)[:, None] * (kernel.T[top] - p @ kernel.T) / 64
+    np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
