@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 import warnings
 import weakref
@@ -13,17 +14,18 @@ from typing import Any
 import numpy as np
 
 from keras_xai import backend
+from keras_xai.accumulation import finished, merged
 from keras_xai.calls import Head
-from keras_xai.fitting_batch import FittingBatch
-from keras_xai.forward import INPUT, Forward, finished, merged
+from keras_xai.fitting_batch import FittingBatch, batch_size, padded
+from keras_xai.forward import INPUT, Forward, batch_arguments, places_of
 from keras_xai.layers import Topology
-from keras_xai.queries import Answers, Observation, Queries
+from keras_xai.queries import Answers, Queries
 from keras_xai.samples import Samples, replace_image
 from keras_xai.scores import Logit, LogProbability, Probability, Score
 
-# A batch of images holds about this many input values (16 MB), and at most this many images.
-_BATCH_VALUES = 2**22
-_MAX_BATCH = 256
+# A first call that takes more seconds than this to compile is told.
+_PATIENCE = 2.0
+_LOGGER = logging.getLogger("keras_xai")
 # Compiled functions kept per model; a score made anew at every call must not fill the memory.
 _MAX_COMPILED = 64
 
@@ -66,11 +68,15 @@ class Engine:
         self._past_traces = 0
         self._warned = False
         self._fitting = FittingBatch()
-        self._report: Callable[[int, int], None] | None = None
+        self._report: Any = None
+        self._tracing = 0.0
 
     @contextlib.contextmanager
     def reporting(self, report: Callable[[int, int], None] | None) -> Iterator[None]:
-        """Inside, `report(done, total)` is called after every batch of a table of questions, in passes of the model."""
+        """Inside, `report(done, total)` is called after every batch of a table of questions, in passes of the model.
+
+        Where it has a method `compiled`, `report.compiled(seconds)` is called when a first call took seconds to compile.
+        """
         self._report = report
         try:
             yield
@@ -86,9 +92,10 @@ class Engine:
         self._notice_changes()
         key = _signature(samples)
         if key not in self._topologies:
-            inputs = _map(lambda array: array[:1], samples.x)
+            inputs, started = _map(lambda array: array[:1], samples.x), time.perf_counter()
             with backend.preserved_random_states():
                 self._topologies[key] = Topology(self._model(), inputs, samples.size, samples.channels_first)
+            self._tracing += time.perf_counter() - started
         return self._topologies[key]
 
     def score(self, score: Any, samples: Samples) -> tuple[Any, Head]:
@@ -207,22 +214,26 @@ class Engine:
         forward = self._forward(samples, table, score, head, topology, places)
         n, rows = len(samples), table.num_rows(len(samples))
         # On the device once, not once per batch.
-        shared = {} if table.rows is None else backend.held({"x": samples.x, "tables": table.tables})
+        shared = {} if table.rows is None else {"x": samples.x, "tables": table.tables}
+        shared = backend.held(padded(shared, forward.samples_known.at_least(n)))
         parts = backend.num_parts(self._model().variables)
         stacked: list[dict] = []
         total: list = []
         known, started, first = forward.compiled.num_traces, time.perf_counter(), None
         for start in range(0, n * rows, size):
             count = min(size, n * rows - start)
-            length = size if backend.needs_full_batches() else count
+            length = forward.batches_known.at_least(size) if backend.needs_full_batches() else count
             index = np.arange(start, start + -(-length // parts) * parts)  # a part of one length for every device
             which, row = np.divmod(index.clip(max=n * rows - 1), rows)
-            result = forward(shared | _arguments(samples, table, candidates, which, row, count))
+            result = forward(shared | batch_arguments(samples, table, candidates, which, row, count))
             if table.accumulate != "stack":
                 part = result.pop("observed")
                 total = [merged(table.accumulate, *two) for two in zip(total, part, strict=True)] if total else part
             stacked.append(_map(lambda tensor: tensor[:count], result))  # noqa: B023
-            first = time.perf_counter() - started if first is None else first
+            if first is None:
+                first = time.perf_counter() - started
+                if forward.compiled.num_traces > known:
+                    self._tell_compiled(first)
             if self._report is not None:
                 self._report(start + count, n * rows)
         answers = _map(lambda *parts: np.concatenate(parts), *backend.to_numpy(stacked))
@@ -232,11 +243,19 @@ class Engine:
         if table.accumulate == "stack":
             observed = answers.pop("observed")
         else:
-            observed = [finished(table.accumulate, one) for one in total]
+            observed = _map(lambda array: array[:n], [finished(table.accumulate, one) for one in total])
         seconds = time.perf_counter() - started
         if forward.compiled.num_traces > known:
             seconds = without_first(seconds, first or 0.0, len(stacked))
         return dict(zip(places, observed, strict=True)), answers, seconds
+
+    def _tell_compiled(self, seconds: float) -> None:
+        """Says how long the first batch of a newly compiled function took, if that is worth a word."""
+        seconds, self._tracing = seconds + self._tracing, 0.0
+        if seconds > _PATIENCE:
+            _LOGGER.info("%s: traced and compiled in %.1f s; later calls do without.", self._model().name, seconds)
+            if hasattr(self._report, "compiled"):
+                self._report.compiled(seconds)
 
     def _forward(
         self,
@@ -303,43 +322,6 @@ class Engine:
 def without_first(seconds: float, first: float, batches: int) -> float:
     """What all batches would have taken, had the first one not been compiled for; nothing where it was the only one."""
     return (seconds - first) * batches / (batches - 1) if batches > 1 else 0.0
-
-
-def batch_size(shape: tuple[int, ...]) -> int:
-    """Images of this shape per batch: a power of two, at most 256, so that a batch's inputs take about 16 MB."""
-    return int(2 ** np.clip(np.floor(np.log2(_BATCH_VALUES / np.prod(shape))), 0, np.log2(_MAX_BATCH)))
-
-
-def _arguments(
-    samples: Samples, table: Queries, candidates: np.ndarray, which: np.ndarray, row: np.ndarray, count: int
-) -> dict[str, Any]:
-    """One batch: queries number `row` of samples `which`; those from `count` on are padding."""
-    arguments: dict[str, Any] = {"candidates": candidates[which]}
-    if table.rows is None:
-        arguments["x"] = _map(lambda array: array[which], samples.x)
-        return arguments
-    real = (np.arange(len(which)) < count).astype(np.float32)
-    arguments["index"] = which.astype(np.int32)
-    arguments["rows"] = _map(lambda array: array[which, row], table.rows)
-    if table.accumulate == "weighted_sum":
-        arguments["weights"] = np.asarray(table.weights, np.float32)[which, row] * real
-    if table.accumulate == "moments":
-        arguments["real"] = real
-    return arguments
-
-
-def places_of(observation: Observation, topology: Topology, head: Head) -> list[tuple]:
-    """(call, attention or INPUT, with gradient, reduce) for everything an observation means."""
-    if observation.place == INPUT:
-        return [(INPUT, observation.gradient, observation.reduce)]
-    calls: tuple
-    if observation.place == "depth":
-        calls = topology.spread(observation.layer, head)
-    elif observation.place == "attention":
-        calls = topology.attentions(observation.layer)
-    else:
-        calls = topology.resolve(observation.layer, head, observation.grid)
-    return [(call, observation.gradient, observation.reduce) for call in calls]
 
 
 def _nothing(outputs: Any, targets: Any) -> Any:

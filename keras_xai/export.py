@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from keras_xai import backend
-from keras_xai.engine import engine_for, places_of
+from keras_xai.engine import engine_for
 from keras_xai.explainers.explainer import Explainer, Result
 from keras_xai.explanation import interpolation
-from keras_xai.forward import Forward
+from keras_xai.forward import Forward, places_of
 from keras_xai.queries import Answers, Queries
 from keras_xai.samples import Samples
 

@@ -1,4 +1,4 @@
-"""As many images at once as memory holds."""
+"""How many images at once: as many as memory holds, and no length that would have to be compiled for without need."""
 
 from __future__ import annotations
 
@@ -6,7 +6,18 @@ import warnings
 from collections.abc import Callable, Hashable
 from typing import Any
 
+import numpy as np
+
 from keras_xai import backend
+
+# A batch of images holds about this many input values (16 MB), and at most this many images.
+_BATCH_VALUES = 2**22
+_MAX_BATCH = 256
+
+
+def batch_size(shape: tuple[int, ...]) -> int:
+    """Images of this shape per batch: a power of two, at most 256, so that a batch's inputs take about 16 MB."""
+    return int(2 ** np.clip(np.floor(np.log2(_BATCH_VALUES / np.prod(shape))), 0, np.log2(_MAX_BATCH)))
 
 
 class FittingBatch:
@@ -46,3 +57,34 @@ class FittingBatch:
                 )
             self._sizes[key] = size
         return found
+
+
+class KnownLengths:
+    """Lengths of batches that something was compiled for, where each length is compiled for by itself (jax).
+
+    A batch of more than half of a known length is padded to it: fewer samples than before, such as the last ones of a data
+    set or those that a budget allows, cost no tracing.
+    """
+
+    def __init__(self):
+        self._known: set[int] = set()
+
+    def at_least(self, length: int) -> int:
+        """The length to pad to: the least known one that is not twice as long, else `length` itself, known from now on."""
+        if not backend.needs_full_batches():
+            return length
+        fitting = [known for known in self._known if length <= known < 2 * length]
+        if not fitting:
+            self._known.add(length)
+        return min(fitting, default=length)
+
+
+def padded(arrays: Any, length: int) -> Any:
+    """Nested arrays (n, …) with the last entry repeated until there are `length`; None stays None."""
+    import keras
+
+    def longer(array):
+        missing = length - len(array)
+        return array if missing <= 0 else np.concatenate([array, np.repeat(array[-1:], missing, axis=0)])
+
+    return None if arrays is None else keras.tree.map_structure(longer, arrays)

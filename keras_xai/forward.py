@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 
 from keras_xai import backend
+from keras_xai.accumulation import accumulated, merged
 from keras_xai.calls import Attention, Call, Head
+from keras_xai.fitting_batch import KnownLengths
 from keras_xai.interception import intercept, run
 from keras_xai.layers import Topology
+from keras_xai.queries import Observation, Queries
 from keras_xai.samples import Samples, replace_image
 from keras_xai.scores import Outputs, Score
 
@@ -33,6 +36,9 @@ class Forward:
         accumulate: see `Queries`.
         samples: for the place and layout of the image; not kept.
         probabilities: the output holds probabilities, although nothing was found to intercept.
+
+    Attributes:
+        samples_known, batches_known: for how many samples, and for batches of which length, it was compiled.
     """
 
     def __init__(
@@ -62,6 +68,7 @@ class Forward:
         self._watched = list(dict.fromkeys(place for place, gradient, _ in places if gradient))
         half = any(call.dtype == "float16" for call in topology.calls)
         self._scales: tuple[float, ...] = _HALF_SCALES if half and self._watched else (1.0,)
+        self.samples_known, self.batches_known = KnownLengths(), KnownLengths()
         self.compiled = backend.Compiled(self._run, lambda: self._model().variables, self._joined)
 
     def __call__(self, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -264,63 +271,42 @@ def most_probable(outputs: Outputs, candidates: Any) -> Any:
     return ops.cast(ops.argmax(ops.where(candidates, evidence, -np.inf), axis=-1), "int32")
 
 
-def accumulated(how: str, values: Any, arguments: dict[str, Any], n: Any) -> Any:
-    """What one batch adds to each of n samples: a weighted sum, or (count, mean, sum of squared deviations).
-
-    Args:
-        values: nested tensors; so are the sum, the mean and the deviations.
-    """
-    from keras import ops
-
-    def total(tensor, weights):
-        return ops.segment_sum(tensor * _column(weights, tensor), arguments["index"], num_segments=n)
-
-    if how == "weighted_sum":
-        return _map(lambda tensor: total(tensor, arguments["weights"]), values)
-    real = arguments["real"]
-    count = total(real, ops.ones_like(real))
-    mean = _map(lambda tensor: total(tensor, real) / _column(ops.maximum(count, 1.0), tensor), values)
-    deviations = _map(lambda tensor, centre: tensor - ops.take(centre, arguments["index"], axis=0), values, mean)
-    return count, mean, _map(lambda tensor: total(ops.square(tensor), real), deviations)
+def places_of(observation: Observation, topology: Topology, head: Head) -> list[tuple]:
+    """(call, attention or INPUT, with gradient, reduce) for everything an observation means."""
+    if observation.place == INPUT:
+        return [(INPUT, observation.gradient, observation.reduce)]
+    calls: tuple
+    if observation.place == "depth":
+        calls = topology.spread(observation.layer, head)
+    elif observation.place == "attention":
+        calls = topology.attentions(observation.layer)
+    else:
+        calls = topology.resolve(observation.layer, head, observation.grid)
+    return [(call, observation.gradient, observation.reduce) for call in calls]
 
 
-def merged(how: str, a: Any, b: Any) -> Any:
-    """Two batches' contributions as one; moments by the update of Chan, Golub and LeVeque (1983)."""
-    from keras import ops
-
-    if how == "weighted_sum":
-        return _map(lambda one, two: one + two, a, b)
-    count = a[0] + b[0]
-    share = b[0] / ops.maximum(count, 1.0)
-
-    def mean(one, two):
-        return one + (two - one) * _column(share, one)
-
-    def deviations(one, two, centre, other_centre):
-        return one + two + ops.square(other_centre - centre) * _column(a[0] * share, one)
-
-    return count, _map(mean, a[1], b[1]), _map(deviations, a[2], b[2], a[1], b[1])
-
-
-def finished(how: str, total: Any) -> Any:
-    """The answer from all contributions, NumPy: the sum, or (mean, variance)."""
-    total = backend.to_numpy(total)
-    if how == "weighted_sum":
-        return total
-    count, mean, deviations = total
-    return mean, _map(lambda array: array / np.maximum(count, 1.0).reshape(-1, *[1] * (array.ndim - 1)), deviations)
+def batch_arguments(
+    samples: Samples, table: Queries, candidates: np.ndarray, which: np.ndarray, row: np.ndarray, count: int
+) -> dict[str, Any]:
+    """What `Forward` is called with: queries number `row` of samples `which`; those from `count` on are padding."""
+    arguments: dict[str, Any] = {"candidates": candidates[which]}
+    if table.rows is None:
+        arguments["x"] = _map(lambda array: array[which], samples.x)
+        return arguments
+    real = (np.arange(len(which)) < count).astype(np.float32)
+    arguments["index"] = which.astype(np.int32)
+    arguments["rows"] = _map(lambda array: array[which, row], table.rows)
+    if table.accumulate == "weighted_sum":
+        arguments["weights"] = np.asarray(table.weights, np.float32)[which, row] * real
+    if table.accumulate == "moments":
+        arguments["real"] = real
+    return arguments
 
 
 def _map(function: Callable, *structures: Any) -> Any:
     import keras
 
     return keras.tree.map_structure(function, *structures)
-
-
-def _column(vector: Any, like: Any) -> Any:
-    from keras import ops
-
-    return ops.reshape(vector, (-1,) + (1,) * (len(like.shape) - 1))
 
 
 def _replaced(where: Any, value: Any, other: Any) -> Any:

@@ -9,9 +9,11 @@ import pytest
 from keras import layers, ops
 
 import keras_xai as kx
+from keras_xai.callbacks.progress import Progress
 from keras_xai.engine import batch_size, engine_for
 from keras_xai.explainers.explainer import explain
 from keras_xai.queries import Queries, activations_at, gradient_at, gradient_at_input
+from tests.requirements import require_backend
 
 IMAGES = np.random.default_rng(0).normal(size=(5, 8, 8, 3)).astype(np.float32)
 
@@ -196,6 +198,32 @@ class TestTracing:
             kx.Activations(channels=2)(model, IMAGES)
             kx.GradCAM(layer=["early", "late"], score=kx.scores.Contrast(against=1))(model, IMAGES)
         self.traces(model, 2)
+
+    @pytest.mark.parametrize(
+        "explainer", [kx.GradCAM(), kx.LIME(num_samples=10), kx.VarGrad(num_samples=3)], ids=lambda one: one.name
+    )
+    def test_once_for_fewer_samples(self, explainer):
+        """The last ones of a data set, or those that a budget allows: the same maps without another trace."""
+        model = network()
+        whole = explainer(model, IMAGES)
+        before = engine_for(model).num_traces
+        for count in (4, 3):
+            found = explainer(model, IMAGES[:count])
+            np.testing.assert_allclose(found.raw, whole.raw[:count], rtol=1e-4, atol=1e-6)
+        assert engine_for(model).num_traces == before
+
+    def test_a_first_call_that_takes_seconds_is_told_once(self, monkeypatch, caplog, capsys):
+        require_backend("tensorflow", "jax", reason="torch compiles nothing")
+        monkeypatch.setattr("keras_xai.engine._PATIENCE", 0.0)
+        caplog.set_level("INFO", "keras_xai")
+        model, progress = network(), Progress("explaining epoch 1")
+        for _ in range(2):
+            with engine_for(model).reporting(progress):
+                kx.GradCAM()(model, IMAGES)
+        assert [record.getMessage().partition(" in ")[0] for record in caplog.records] == [
+            f"{model.name}: traced and compiled"
+        ]
+        assert capsys.readouterr().out.count("keras_xai: compiled in ") == 1
 
     def test_scores_made_anew_at_every_call_do_not_fill_the_memory(self, monkeypatch):
         monkeypatch.setattr("keras_xai.engine._MAX_COMPILED", 3)

@@ -37,6 +37,10 @@ class Progress:
         if self._bar is not None:
             self._bar.update(done)
 
+    def compiled(self, seconds: float) -> None:
+        """The first call of a function took so many seconds longer than later ones will."""
+        print(f"keras_xai: compiled in {seconds:.0f} s, for all epochs to come", flush=True)
+
     def finish(self) -> None:
         """All questions are answered."""
         seconds = time.perf_counter() - self._started

@@ -15,16 +15,17 @@ import numpy as np
 from keras_xai import backend
 from keras_xai.data.in_order import InOrder
 from keras_xai.data.sampling import as_labels
-from keras_xai.engine import batch_size, engine_for
+from keras_xai.engine import engine_for
 from keras_xai.explained_dataset import identity
 from keras_xai.explained_dataset.manifest import Manifest
-from keras_xai.explained_dataset.portions import Portion, padded, portions
+from keras_xai.explained_dataset.portions import Portion, portions
 from keras_xai.explained_dataset.reader import ExplainedDataset
 from keras_xai.explained_dataset.shards import arrays_of
 from keras_xai.explained_dataset.writer import Writer
 from keras_xai.explainers.discovery import chosen
 from keras_xai.explainers.explainer import Explainer
 from keras_xai.explanation import Explanation
+from keras_xai.fitting_batch import batch_size, padded
 from keras_xai.samples import Samples
 
 # So many of the engine's batches are asked about at once: the device has work while the last one is read back.

@@ -47,17 +47,6 @@ def portions(batches: Iterable[tuple[Any, Any]], start: int, largest: int, shard
         yield Portion(start, *_joined(waiting))
 
 
-def padded(arrays: Any, count: int) -> Any:
-    """Nested arrays (n, …) with the last sample repeated until there are `count`; None stays None."""
-    import keras
-
-    def longer(array):
-        missing = count - len(array)
-        return array if missing <= 0 else np.concatenate([array, np.repeat(array[-1:], missing, axis=0)])
-
-    return None if arrays is None else keras.tree.map_structure(longer, arrays)
-
-
 def _split(batches: list[tuple[Any, Any]], count: int) -> tuple[tuple[Any, Any], list[tuple[Any, Any]]]:
     """The first `count` samples, and the rest."""
     taken: list[tuple[Any, Any]] = []

@@ -23,7 +23,7 @@ from tests.benchmarks import rows
 from tests.benchmarks.peers.environments import peers
 
 # Files of rows, each with the functions that measure them in `ROWS`.
-GROUPS = ("method_rows", "training_rows", "linearity")
+GROUPS = ("method_rows", "training_rows", "scale_rows", "linearity")
 BEGIN, END = "<!-- benchmarks: begin -->\n", "<!-- benchmarks: end -->\n"
 
 
