@@ -56,6 +56,21 @@ def test_a_damaged_label_map_is_refused(call):
         call("png.js", "decodeLabels", octets(b"not a picture, whatever it says"))
 
 
+def test_a_picture_that_claims_gigabytes_is_not_decoded(call):
+    """The size in its header is a lie; decoding it would take the memory before anything could be checked."""
+    buffer = io.BytesIO()
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(buffer, "JPEG")
+    honest = buffer.getvalue()
+    lies = bytearray(honest)
+    frame = honest.index(b"\xff\xc0")
+    lies[frame + 5 : frame + 9] = (60_000).to_bytes(2, "big") * 2
+    assert call("pictures.js", "decodePicture", octets(honest), "[value.width, value.height]") == [8, 8]
+    with pytest.raises(Exception, match="A picture of 60000×60000 pixels is too large to show"):
+        call("pictures.js", "decodePicture", octets(lies))
+    with pytest.raises(Exception, match="A picture is a damaged JPEG"):
+        call("pictures.js", "decodePicture", octets(honest[:20]))
+
+
 def test_smooth_maps_are_linear_between_the_centres_of_cells(call):
     values = np.array([[0, 1, 3], [2, 5, 4]], np.float32)
     made = {"values": values.ravel().tolist(), "width": 3, "height": 2}

@@ -153,7 +153,6 @@ def test_a_click_on_a_curve_goes_to_its_epoch(page, tab_address):
     tab = Tab(page, tab_address, view="curves")
     over = page.get_by_role("region", name="Loss").locator(".u-over")
     box = over.bounding_box()
-    page.mouse.move(box["x"] + 3, box["y"] + 40)
     page.mouse.click(box["x"] + 2, box["y"] + 40)
     expect(tab(".epoch-name")).to_have_text("epoch 0 of 4")
 

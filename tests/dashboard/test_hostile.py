@@ -1,8 +1,6 @@
 """Ten thousand manifests that lie: an answer that any browser can read, or a sentence."""
 
-import copy
 import json
-import random
 
 import numpy as np
 import pytest
@@ -12,66 +10,15 @@ from keras_xai.dashboard import source as source_module
 from keras_xai.dashboard.event_files import EventFiles
 from keras_xai.dashboard.facts import compact, facts
 from keras_xai.dashboard.index import Index
+from keras_xai.dashboard.merging import largest
+from keras_xai.dashboard.peaks import peaks
 from keras_xai.dashboard.refusal import Refusal
 from keras_xai.dashboard.series import SeriesReader
 from keras_xai.dashboard.source import Source, read_manifest
 from tests.dashboard.hostile import RUN, epoch_manifest, epoch_record, write_records
+from tests.dashboard.lies import STRANGE, lie
 
-STRANGE = [
-    *(None, True, False, 0, -1, 1.5, -0.0, 1e308, 10**400, 2**63, float("nan"), float("inf"), -float("inf")),
-    *(
-        "",
-        "s00",
-        "grad_cam",
-        "\x00",
-        "\ud800",
-        "<script>alert(1)</script>",
-        "__proto__",
-        "../../etc/passwd",
-        "é" * 1000,
-    ),
-    *([], {}, [[]], [None], {"": {}}, [0] * 300, {str(n): n for n in range(300)}),
-]
-
-
-def places(value, path=()):
-    """All places in nested lists and objects."""
-    if path:
-        yield path
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, item in items:
-        yield from places(item, (*path, key))
-
-
-def change(manifest, chance):
-    """Puts something strange somewhere, takes something away, or doubles it."""
-    *parents, last = chance.choice(list(places(manifest)))
-    owner = manifest
-    for key in parents:
-        owner = owner[key]
-    action = chance.random()
-    if action < 0.7:
-        owner[last] = copy.deepcopy(chance.choice(STRANGE))
-    elif action < 0.85:
-        del owner[last]
-    elif isinstance(owner, list):
-        owner.append(copy.deepcopy(owner[last]))
-    else:
-        owner[f"{last}2"] = owner.pop(last)
-
-
-def fuzzed(number):
-    """The bytes of a manifest, changed in one to four places; each tenth is damaged as text too."""
-    chance = random.Random(number)
-    manifest = epoch_manifest(number % 7)
-    for _ in range(chance.randint(1, 4)):
-        if manifest:
-            change(manifest, chance)
-    text = json.dumps(manifest).encode()
-    if number % 10 == 0:
-        place = chance.randrange(len(text))
-        text = text[:place] + bytes([chance.randrange(256)]) + text[place + chance.choice([0, 1, 50, len(text)]) :]
-    return text
+IDS = ("s00", "s01")
 
 
 def strict(text):
@@ -83,7 +30,7 @@ def test_ten_thousand_lies():
     refusals, fine = [], 0
     for number in range(10_000):
         try:
-            found = facts(read_manifest(fuzzed(number), "run", "tag"), ("s00", "s01"))
+            found = facts(read_manifest(lie(epoch_manifest(number % 7), number), "run", "tag"), ("s00", "s01"))
         except Refusal as refusal:
             refusals.append(refusal)
             continue
@@ -97,6 +44,25 @@ def test_ten_thousand_lies():
     assert {refusal.status for refusal in refusals} == {422}
     assert all(0 < len(str(refusal)) < 500 for refusal in refusals)
     assert min(len(refusals), fine) > 1000
+
+
+def test_lies_about_feature_maps():
+    tiles = [
+        {"sample": id, "channel": channel, "offset": 0, "vmin": 0.0, "vmax": 1.5} for id in IDS for channel in (3, 5)
+    ]
+    manifest = {"version": 1, "kind": "activations", "layers": [{"name": "conv", "tiles": tiles}]}
+    refusals, fine = [], 0
+    for number in range(3000):
+        try:
+            found = peaks(read_manifest(lie(manifest, number), "run", "tag"), IDS)
+        except Refusal as refusal:
+            refusals.append(refusal)
+            continue
+        fine += 1
+        strict(compact(largest([found.layers, found.layers])))
+        assert all(values.shape == (2,) for channels in found.layers.values() for values in channels.values())
+    assert {refusal.status for refusal in refusals} == {422}
+    assert min(len(refusals), fine) > 300
 
 
 def test_truth_among_lies():

@@ -6,13 +6,13 @@ import { epochName, number } from "./text.js";
 import { colourOf } from "./theme.js";
 
 const HEIGHT = 190;
-const PALETTE = ["#3b78c3", "#e07b39", "#3f9b6c", "#c0504d", "#8b6bb1", "#8a7350", "#d07fb8", "#7c8790"];
+export const PALETTE = ["#3b78c3", "#d9722e", "#3f9b6c", "#c0504d", "#8b6bb1", "#8a7350", "#c76fae", "#7c8790"];
 const DASHES = [[], [6, 4], [2, 3], [10, 4, 2, 4]];
 
 export class Chart {
   constructor(app, title) {
     this.app = app;
-    this.canvas = h("div", { class: "plot", onclick: () => this.pick() });
+    this.canvas = h("div", { class: "plot", onclick: (event) => this.pick(event) });
     this.legend = h("ul", { class: "legend" });
     this.title = h("h3");
     this.element = h("section", { class: "chart" }, this.title, this.canvas, this.legend);
@@ -121,9 +121,9 @@ export class Chart {
     this.legend.title = index >= 0 ? `At ${epochName(this.epochs[index])}` : "";
   }
 
-  /** A click goes to that epoch. */
-  pick() {
-    const epoch = this.epochs[this.plot.cursor.idx];
+  /** A click goes to that epoch, which the plot may not have noticed yet, or never where there is no mouse. */
+  pick({ clientX }) {
+    const epoch = this.epochs[this.plot.posToIdx(clientX - this.plot.over.getBoundingClientRect().left)];
     if (epoch !== undefined) this.app.set({ epoch });
   }
 }

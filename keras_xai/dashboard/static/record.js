@@ -43,8 +43,8 @@ export function readInputs({ manifest, blobs }) {
       id: String(sample.id),
       name: String(sample.name ?? sample.id),
       label: readLabel(sample.label),
-      height: whole(sample.height, MOST_SIDE) ?? 1,
-      width: whole(sample.width, MOST_SIDE) ?? 1,
+      height: whole(sample.height, MOST_SIDE) || 1,
+      width: whole(sample.width, MOST_SIDE) || 1,
       picture: blobAt(blobs, sample.blob),
       segments: sample.segments == null ? null : blobAt(blobs, sample.segments),
     }));
