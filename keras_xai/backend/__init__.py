@@ -5,7 +5,7 @@ called: importing this package imports no framework.
 """
 
 from keras_xai.backend.compiling import Compiled, needs_full_batches, trace
-from keras_xai.backend.devices import held, is_main_process, num_parts
+from keras_xai.backend.devices import held, is_main_process, num_parts, num_processes
 from keras_xai.backend.differentiation import differentiate
 from keras_xai.backend.pipelines import in_pipeline, pipeline_graph, pipeline_of
 from keras_xai.backend.random_states import preserved_random_states, random_states
@@ -22,6 +22,7 @@ __all__ = [
     "name",
     "needs_full_batches",
     "num_parts",
+    "num_processes",
     "pipeline_graph",
     "pipeline_of",
     "preserved_random_states",

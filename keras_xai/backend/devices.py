@@ -120,6 +120,24 @@ def is_main_process() -> bool:
     return resolver.task_type == "chief" or (resolver.task_type == "worker" and resolver.task_id == 0)
 
 
+def num_processes() -> int:
+    """How many processes the job has; those of TensorFlow's parameter servers count too."""
+    backend = name()
+    if backend == "jax":
+        import jax
+
+        return jax.process_count()
+    if backend == "torch":
+        import torch
+
+        distributed = torch.distributed
+        return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
+    import tensorflow as tf
+
+    resolver = tf.distribute.get_strategy().cluster_resolver
+    return 1 if resolver is None else max(1, sum(map(len, resolver.cluster_spec().as_dict().values())))
+
+
 def _mirrored(variables: list) -> Any:
     """The MirroredStrategy that a model's variables are under; None for any other place."""
     import tensorflow as tf

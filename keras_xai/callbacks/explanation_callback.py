@@ -50,7 +50,7 @@ class ExplanationCallback(keras.callbacks.Callback):
             keep explaining all samples at every due epoch. A costly one looks less often, down to every fifth due epoch;
             if that is too dear it explains fewer samples at a time, the first four always and the others in turn; then
             with a half or a quarter of its passes; then it waits. What an epoch left out is said in TensorBoard's Text
-            tab, `xai/skipped`. The first explanation, which compiles, is free.
+            tab, `xai/skipped`. The first explanation, which compiles, is free. Ignored in a job of several processes.
         log_keys: scalars to put into the epoch's `logs` as well, such as "xai/drift/grad_cam", for EarlyStopping,
             ModelCheckpoint and CSVLogger listed after this callback. NaN until first measured, which no comparison
             beats: with `every` above 1, or in a resumed run, give EarlyStopping a `start_from_epoch` and ModelCheckpoint
@@ -111,7 +111,14 @@ class ExplanationCallback(keras.callbacks.Callback):
         self.explanations, self.measures, self.filmstrips = {}, {}, {}
         self._active, self._metrics = dict(self.explainers), self.metrics
         self._scalars = dict.fromkeys(self.log_keys, float("nan"))
-        self._budget = None if self.budget is None else Budget(self.budget, len(self.samples))
+        alone = backend.num_processes() == 1
+        self._budget = Budget(self.budget, len(self.samples)) if self.budget is not None and alone else None
+        if self.budget is not None and not alone:
+            warnings.warn(
+                "keras_xai: budget= is ignored in a job of several processes, which measure different times and would "
+                "explain different samples. Use every= instead.",
+                stacklevel=2,
+            )
         self._idle_since = time.perf_counter()
         self._everything = np.arange(len(self.samples))
         self._changed: set[str] = set()

@@ -16,9 +16,6 @@ from keras_xai.queries import Answers, Queries
 from keras_xai.samples import Samples
 from keras_xai.scores import name_of
 
-# Half of twice as many: below, the maps of sampling methods are noise.
-_FEWEST_PASSES = 16
-
 
 class Result(NamedTuple):
     """What `Explainer.explain` returns.
@@ -52,6 +49,7 @@ class Explainer:
         signed: True where negative values mean evidence against.
         needs: what it looks at, in words: "activations and gradient at a layer", "scores".
         passes: what a sample costs, in words: "1 forward, 1 backward".
+        fewest_passes: of which a sampling method makes maps that are worth a look.
         per_class: False where every class has the same map.
         divisible: False where what it finds on one sample depends on the others it is given.
         sensitive: whether its maps change when the weights are randomised, as Adebayo et al. (2018) ask; None: not known.
@@ -71,6 +69,7 @@ class Explainer:
     signed: ClassVar[bool] = False
     needs: ClassVar[str] = ""
     passes: ClassVar[str] = ""
+    fewest_passes: ClassVar[int] = 16
     per_class: ClassVar[bool] = True
     divisible: ClassVar[bool] = True
     sensitive: ClassVar[bool | None] = None
@@ -89,7 +88,7 @@ class Explainer:
         """The same method with half as many passes of the model; None where their number is not given, or small."""
         for name in ("num_samples", "steps"):
             passes = getattr(self, name, None)
-            if isinstance(passes, (int, np.integer)) and passes >= 2 * _FEWEST_PASSES:
+            if isinstance(passes, (int, np.integer)) and passes >= 2 * self.fewest_passes:
                 return type(self)(**{**self.get_config(), name: int(passes) // 2})
         return None
 

@@ -67,6 +67,7 @@ class LIME(Explainer):
     signed = True
     needs = "scores of images with hidden superpixels"
     passes = "128 forward"
+    fewest_passes = 128
     sensitive = True
     paper = Paper("Ribeiro et al.", "Why should I trust you?", 2016, "https://arxiv.org/abs/1602.04938")
 

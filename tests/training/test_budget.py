@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+import keras_xai as kx
 from keras_xai import engine
 from keras_xai.callbacks import ExplanationCallback, explanation_callback
 from keras_xai.callbacks.budget import FEWEST, FIXED, Budget, dealt, turn
@@ -13,7 +14,7 @@ from keras_xai.explainers import explainer
 from keras_xai.log import read_log
 from tests.training.meter import Meter
 from tests.training.networks import compiled, small
-from tests.training.running import fit, samples, stock
+from tests.training.running import fit, samples, stock, told
 
 
 def test_everybody_gets_an_equal_part_and_nobody_more_than_needed():
@@ -174,3 +175,20 @@ def test_a_method_that_waits_from_the_first_epoch_on_is_still_that_of_the_untrai
     assert callback.explanations["waits"].details["epochs"].tolist() == [-1] * 4
     assert callback.explanations["meter"].details["epochs"].tolist() == [1] * 4
     assert "waits" not in callback.measures
+
+
+def test_several_processes_would_decide_differently(tmp_path, clock, monkeypatch):
+    monkeypatch.setattr(explanation_callback.backend, "num_processes", lambda: 2)
+    callback = ExplanationCallback(samples(4), [Meter(clock)], log_dir=tmp_path, budget=0.01)
+    (message,) = told(lambda: fit(compiled(small()), [callback], epochs=2))
+    assert "budget= is ignored in a job of several processes" in message
+    assert [record["epoch"] for record in read_log(tmp_path) if record["kind"] == "epoch"] == [0, 1]
+
+
+def test_a_tight_budget_halves_what_can_be_halved():
+    assert kx.LIME(num_samples=1000, fill="blur").cheaper().get_config()["num_samples"] == 500
+    assert kx.LIME(num_samples=1000, fill="blur").cheaper().fill == "blur"
+    assert kx.LIME(num_samples=255).cheaper() is None  # of fewer than 128 masks nothing is left
+    assert kx.LIME().cheaper() is None
+    assert kx.IntegratedGradients(steps=50).cheaper().steps == 25
+    assert kx.GradCAM().cheaper() is None
