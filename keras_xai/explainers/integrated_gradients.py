@@ -19,7 +19,8 @@ class IntegratedGradients(Explainer):
 
     The gradient is averaged along the straight line between both. The map sums to that difference (completeness), which
     `details` check: a large gap asks for more steps; deep ReLU networks on photographs need 200 or so. What equals the
-    baseline gets nothing, so look at two baselines before you say that a black region does not matter.
+    baseline gets nothing, so look at two baselines before you say that a black region does not matter. On photographs its
+    pixels told EfficientNet-Lite0 no more than random ones when shown alone (insertion); taking them out cost it much.
 
     Args:
         steps: points on the line; two more passes measure both ends.

@@ -15,7 +15,8 @@ class Saliency(Explainer):
     """How much the score moves with each pixel: the size of its gradient.
 
     Sharp and noisy: neighbouring pixels may differ wildly, since a ReLU network's gradient does. `SmoothGrad` averages
-    that out; `IntegratedGradients` says how much of the score a pixel accounts for.
+    that out; `IntegratedGradients` says how much of the score a pixel accounts for. On photographs taking its pixels out
+    (deletion) cost EfficientNet-Lite0 no more than taking random ones: a steep pixel is not one that the score rests on.
 
     Args:
         channels: a pixel's value is the "max" (as in the paper) or the "sum" of |gradient| over its channels.
@@ -50,7 +51,8 @@ class GradientInput(Explainer):
     """Gradient × input: what each pixel adds to the score of a linear model.
 
     A first-order account of the score against a black (zero) image; exact where the model is linear in between, and then
-    equal to `IntegratedGradients`. Pixels that are 0 in the model's own range get nothing.
+    equal to `IntegratedGradients`. Pixels that are 0 in the model's own range get nothing. On photographs its pixels told
+    EfficientNet-Lite0 no more than random ones when shown alone (insertion): scattered pixels look like noise.
 
     Args:
         score: see `keras_xai.scores`; None for the target's logit.

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,8 @@ from tests.benchmarks.method_rows import count_passes, in_batches
 from tests.benchmarks.networks import CASES, images, last_map
 
 STEPS, NOISY, PATCH, MASKS = 50, 20, 4, 256
+# Where it was measured: the environments hold different ones.
+HERE = f"{keras.config.backend()} {version(keras.config.backend())}"
 
 
 class Task(NamedTuple):
@@ -39,7 +42,7 @@ def grad_cam(case: str) -> Task:
     build, size, count, _ = CASES[case]
     model, x = build(), images(count, size)
     floor = partial(compiled_gradient(model, last_map(model)), x)
-    return Task(f"Grad-CAM ÷ forward + gradient, {case}", model, x, floor, ours(kx.GradCAM(), model, x))
+    return Task(f"Grad-CAM ÷ forward + gradient, {case}, {HERE}", model, x, floor, ours(kx.GradCAM(), model, x))
 
 
 def of_passes(explainer: Explainer, words: str) -> Task:
@@ -47,7 +50,7 @@ def of_passes(explainer: Explainer, words: str) -> Task:
     model, x = small_cnn(), images(8, 32)
     samples = kx.Samples(x, targets=[0] * len(x))
     passes = count_passes(model, explainer, samples, explainer.prepare(samples))
-    name = f"{words} ÷ {passes} forward passes, small CNN 32 px × {len(x)}"
+    name = f"{words} ÷ {passes} forward passes, small CNN 32 px × {len(x)}, {HERE}"
     return Task(name, model, x, partial(in_batches, compiled_forward(model), x, passes), ours(explainer, model, x))
 
 
