@@ -8,7 +8,7 @@ import keras_xai as kx
 from tests.benchmarks import __main__ as benchmarks
 from tests.benchmarks import rows
 from tests.benchmarks.floors import compiled_gradient, small_cnn
-from tests.benchmarks.linearity import fitted
+from tests.benchmarks.linearity_rows import fitted
 from tests.benchmarks.method_rows import count_passes
 from tests.benchmarks.networks import images, last_map
 

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib import pyplot
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from tests.benchmarks.linearity import SERIES
+from tests.benchmarks.linearity_rows import SERIES
 from tests.benchmarks.rows import ROWS
 
 MARKERS = {"keras_xai": ("o", "#d1495b", 60)}
