@@ -55,48 +55,16 @@ def eigen_cam(activations: Any) -> Any:
 
     height, width, channels = (int(extent) for extent in activations.shape[1:])
     cells = ops.reshape(activations, (-1, height * width, channels))
-    cells = ops.where(ops.isfinite(cells), cells, 0.0)
+    cells = ops.where(ops.isfinite(cells), cells, 0.0)  # torch's eigh raises on others
     scale = ops.maximum(ops.max(ops.abs(cells), axis=(1, 2), keepdims=True), np.finfo(np.float32).tiny)
     cells = cells / scale
     across = ops.transpose(cells, (0, 2, 1))
     if height * width <= channels:  # the smaller of the two Gram matrices
-        gram = ops.matmul(cells, across)
-        direction = first_eigenvector(gram)
-        projection = direction * ops.sqrt(ops.sum(direction * ops.matmul(gram, direction), axis=1, keepdims=True))
+        values, vectors = ops.linalg.eigh(ops.matmul(cells, across))
+        projection = vectors[..., -1] * ops.sqrt(ops.maximum(values[..., -1:], 0.0))
     else:
-        projection = ops.matmul(cells, first_eigenvector(ops.matmul(across, cells)))
-    projection = projection[..., 0]
+        projection = ops.matmul(cells, ops.linalg.eigh(ops.matmul(across, cells))[1][..., -1:])[..., 0]
     # Not with the sum over channels: after a layer normalisation that is 0 in every cell.
     agreement = ops.sum(projection * ops.sum(ops.square(cells), axis=-1), axis=-1, keepdims=True)
     projection = ops.where(agreement < 0, -projection, projection) * scale[..., 0]
     return ops.relu(ops.reshape(projection, (-1, height, width)))
-
-
-def first_eigenvector(gram: Any, squarings: int = 12) -> Any:
-    """The power method for 2 ** squarings steps by squaring the matrix; many times faster than all eigenvectors.
-
-    Args:
-        gram: (n, k, k) tensor, symmetric and positive semi-definite.
-
-    Returns:
-        (n, k, 1) of length 1; 0 for a matrix of zeros. Where the second eigenvalue comes within a thousandth of the
-        first, something between the two directions, neither of which is then the one that matters.
-    """
-    from keras import ops
-
-    power = gram
-    for _ in range(squarings):
-        power = _scaled(power)
-        power = ops.matmul(power, power)
-    # Every column is a multiple of the eigenvector; the longest has the most digits.
-    longest = ops.one_hot(ops.argmax(ops.diagonal(power, axis1=1, axis2=2), axis=1), power.shape[-1])
-    column = _scaled(ops.matmul(gram, ops.matmul(_scaled(power), ops.cast(longest, power.dtype)[..., None])))
-    return column / ops.maximum(ops.sqrt(ops.sum(ops.square(column), axis=1, keepdims=True)), np.finfo(np.float32).tiny)
-
-
-def _scaled(matrices: Any) -> Any:
-    """(n, rows, columns), each divided by its largest |value|; zeros stay."""
-    from keras import ops
-
-    largest = ops.max(ops.abs(matrices), axis=(1, 2), keepdims=True)
-    return matrices / ops.maximum(largest, np.finfo(np.float32).tiny)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib import pyplot
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from tests.benchmarks.linearity_rows import SERIES
 from tests.benchmarks.rows import ROWS
@@ -49,6 +49,7 @@ def draw_comparisons(axis, compared, tasks) -> None:
         axis.scatter([one.ratio for one in mine], places, size, colour, marker, label=library, zorder=drawn_last)
     axis.axvline(1, color="#888888", linewidth=1)
     axis.set_xscale("log")
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} ×"))
     axis.xaxis.set_minor_formatter(NullFormatter())
     axis.set_yticks(range(len(tasks)), tasks, fontsize=8)
