@@ -1,4 +1,12 @@
-"""The engine answers what explainers ask: batched, merged, compiled, on current weights, without touching the model."""
+"""The engine answers what explainers ask: batched, merged, compiled, on current weights, without touching the model.
+
+Memory, above the model's own: the inputs of all samples once, with what their questions share, such as segments; a batch
+of `batch_size` images with its activations, as in a forward pass and, for a gradient, from there up to the score; what two
+batches gave; on the host the answers. Sums over questions are on the device, one per sample however many they are.
+
+By construction, since no test has an accelerator: a batch is sent in one piece, and what `reduce` left of its answers is
+read once, after the next batch was dispatched; nothing is read sample by sample. Half precision runs as the model does.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +26,7 @@ from keras_xai.accumulation import finished, merged
 from keras_xai.calls import Head
 from keras_xai.fitting_batch import FittingBatch, batch_size, padded
 from keras_xai.forward import INPUT, Forward, batch_arguments, places_of
+from keras_xai.gathering import Gathered
 from keras_xai.layers import Topology
 from keras_xai.queries import Answers, Queries
 from keras_xai.samples import Samples, replace_image
@@ -217,7 +226,7 @@ class Engine:
         shared = {} if table.rows is None else {"x": samples.x, "tables": table.tables}
         shared = backend.held(padded(shared, forward.samples_known.at_least(n)))
         parts = backend.num_parts(self._model().variables)
-        stacked: list[dict] = []
+        gathered = Gathered(n * rows)
         total: list = []
         known, started, first = forward.compiled.num_traces, time.perf_counter(), None
         for start in range(0, n * rows, size):
@@ -229,14 +238,14 @@ class Engine:
             if table.accumulate != "stack":
                 part = result.pop("observed")
                 total = [merged(table.accumulate, *two) for two in zip(total, part, strict=True)] if total else part
-            stacked.append(_map(lambda tensor: tensor[:count], result))  # noqa: B023
+            gathered.add(result, count)
             if first is None:
                 first = time.perf_counter() - started
                 if forward.compiled.num_traces > known:
                     self._tell_compiled(first)
             if self._report is not None:
                 self._report(start + count, n * rows)
-        answers = _map(lambda *parts: np.concatenate(parts), *backend.to_numpy(stacked))
+        answers = gathered.arrays()
         if table.rows is not None:
             answers = _map(lambda array: array.reshape(n, rows, *array.shape[1:]), answers)
             answers["targets"] = answers["targets"][:, 0]
@@ -246,7 +255,7 @@ class Engine:
             observed = _map(lambda array: array[:n], [finished(table.accumulate, one) for one in total])
         seconds = time.perf_counter() - started
         if forward.compiled.num_traces > known:
-            seconds = without_first(seconds, first or 0.0, len(stacked))
+            seconds = without_first(seconds, first or 0.0, -(-n * rows // size))
         return dict(zip(places, observed, strict=True)), answers, seconds
 
     def _tell_compiled(self, seconds: float) -> None:
