@@ -45,7 +45,7 @@ class Explainer:
     `explain` may not keep anything on `self`: one explainer serves any number of models, samples and epochs.
 
     Memory, beside the model and the samples, is that of one batch whose inputs take 16 MB, and of the answers: see
-    `keras_xai.engine`. What is asked with `accumulate` does not grow with the number of questions, scores and predictions do.
+    `keras_xai.engine`. What is summed by `accumulate` does not grow with the questions; scores and predictions do.
 
     Attributes:
         name: what the method is called in `Explanation.method` and in the log.
