@@ -13,8 +13,9 @@ def small_cnn() -> keras.Model:
     first = keras.config.image_data_format() == "channels_first"
     inputs = x = layers.Input((3, 32, 32) if first else (32, 32, 3))
     for filters, repeats in ((32, 2), (64, 2), (128, 2)):
-        for _ in range(repeats):
-            x = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
+        for number in range(repeats):
+            name = f"convolution_{filters}_{number}"
+            x = layers.Conv2D(filters, 3, padding="same", activation="relu", name=name)(x)
         x = layers.MaxPooling2D()(x) if filters < 128 else x
     x = layers.GlobalAveragePooling2D()(x)
     return keras.Model(inputs, layers.Dense(10, activation="softmax")(x))

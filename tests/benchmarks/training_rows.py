@@ -40,9 +40,11 @@ def compiled_cnn() -> keras.Model:
     return model
 
 
-def shares(callbacks: dict[str, keras.callbacks.Callback], epochs: int = EPOCHS) -> dict[str, float]:
-    """What each takes of an epoch of 10,000 32-px images, the first epoch aside, which compiles."""
-    x, y = images(10_000, 32), np.random.default_rng(1).integers(0, 10, 10_000)
+def shares(
+    callbacks: dict[str, keras.callbacks.Callback], epochs: int = EPOCHS, count: int = 10_000
+) -> dict[str, float]:
+    """What each takes of an epoch of so many 32-px images, the first epoch aside, which compiles."""
+    x, y = images(count, 32), np.random.default_rng(1).integers(0, 10, count)
     clocks = [Clock() for _ in range(len(callbacks) + 1)]
     listed = [clocks[0]]
     for callback, clock in zip(callbacks.values(), clocks[1:], strict=True):
