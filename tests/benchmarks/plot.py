@@ -68,5 +68,5 @@ def draw_series(axis) -> None:
     axis.set_xlabel("how many")
     axis.set_ylabel("seconds")
     axis.grid(color="#e5e5e5")
-    axis.set_title("dots: measured; curves: constant + each · count", fontsize=9)
+    axis.set_title("curves: constant + each · count", fontsize=9)
     axis.legend(fontsize=8)
