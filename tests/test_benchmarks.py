@@ -8,6 +8,7 @@ import keras_xai as kx
 from tests.benchmarks import __main__ as benchmarks
 from tests.benchmarks import rows
 from tests.benchmarks.floors import compiled_gradient, small_cnn
+from tests.benchmarks.lime_designs import agreement
 from tests.benchmarks.linearity_rows import fitted
 from tests.benchmarks.method_rows import count_passes
 from tests.benchmarks.networks import images, last_map
@@ -73,3 +74,15 @@ def test_the_floor_is_the_gradient_at_the_last_map():
     # The largest of a softmax, over global average pooling of 8×8 cells.
     expected = p.max(axis=1)[:, None] * (kernel.T[top] - p @ kernel.T) / 64
     np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
+
+
+def test_agreement_is_of_the_segments_asked_about_and_a_mean_over_samples():
+    reference = np.array([9.0, 1, 2, 3, 4, 5, 6, 8])
+    asked = np.arange(8) > 0
+    swapped = reference[[0, 7, 2, 3, 4, 5, 6, 1]]  # the largest and the smallest of seven, 8 and 1
+    np.testing.assert_allclose(agreement([3 * reference + 1], [reference], [asked]), 1)
+    # Spearman: ranks 7 and 1 change places, 1 − 6 · (36 + 36) / (7 · 48). Of the five largest, {3, 4, 5, 6, 8}, four stay.
+    expected = [np.corrcoef(swapped[1:], reference[1:])[0, 1], 1 - 6 * 72 / 336, 0.8]
+    np.testing.assert_allclose(agreement([swapped], [reference], [asked]), expected)
+    both = agreement([swapped, reference], [reference] * 2, [asked] * 2)
+    np.testing.assert_allclose(both, (np.array(expected) + 1) / 2)

@@ -24,7 +24,7 @@ class KernelSHAP(Explainer):
     The one division of the score that is fair in Shapley's sense. The shares always sum to the score of the image less
     that of the hidden image (efficiency); where all subsets of segments fit into `num_samples` they are exact, else they
     are estimated from pairs of a subset and its complement, drawn by the Shapley kernel. LIME's coefficients need fewer
-    passes and are no shares.
+    passes and are no shares. Memory: as for `LIME`.
 
     Args:
         num_samples: masked images per sample, the full and the empty one included; several for each segment, since with

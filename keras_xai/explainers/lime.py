@@ -26,9 +26,8 @@ class LIME(Explainer):
     a balanced design, which comes as near to the solution of many masks as several times as many random ones
     (`python -m tests.benchmarks.lime_designs`).
 
-    Memory: masked images exist one batch at a time, whatever `num_samples` and the number of samples; kept beside them are
-    a copy of the samples on the device, and per sample num_samples × segments masks (1 byte) and coefficients of the
-    regression (8 bytes).
+    Memory, beside the model's own: about three batches of images, whatever `num_samples`, three copies of the samples (what
+    hides a segment is an image too), and per sample and mask 9 bytes a segment and 8 bytes a class.
 
     Args:
         num_samples: masked images per sample; None for 128, a complete fold-over of up to 64 segments. Fewer than twice the

@@ -18,7 +18,8 @@ class Occlusion(Explainer):
 
     Needs no gradient and says what it did: the number is the score's change. What it finds depends on the size of the
     patch: objects larger than it stay visible, and two redundant cues hide each other. Values below 0 are no artefact of
-    the fill: hiding the place raises the score. On the head of a cat most were, with every fill tried.
+    the fill: hiding the place raises the score. On the head of a cat most were, with every fill tried. Memory, beside the
+    model's own: about three batches of images, and three copies of the samples.
 
     Args:
         patch: int or (height, width) in pixels; None for about an eighth of each side.

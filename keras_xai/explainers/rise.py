@@ -20,7 +20,8 @@ class RISE(Explainer):
     """How much higher the score is, on average, when a pixel is visible: random soft masks, no gradient, no segments.
 
     Works on any model. Masks are small random grids stretched to the image with a random shift, made on the device from a
-    few bytes each. It is noisy: with few masks compare two seeds before you believe a detail.
+    few bytes each. It is noisy: with few masks compare two seeds before you believe a detail. Memory, beside the model's
+    own: no more than `LIME`.
 
     Args:
         num_samples: masked images per sample; the paper takes 4,000 to 8,000.
