@@ -52,7 +52,7 @@ def explain_dataset(
     it, and `manifest.json` has its SHA-256. Called again with the same arguments after an interruption, or a power failure,
     it goes on behind the last shard; the result has the same bytes as one of a single run. Shards that were damaged
     since are made again, with a warning. Data whose samples are others at every pass (shuffled or augmented at random) are
-    noticed when a run is resumed, by the checksums of single samples.
+    noticed when a run is resumed, by the checksums of single samples. In a job of several processes call it in one of them.
 
     Args:
         model: a built keras.Model. It is left exactly as it was.
@@ -81,7 +81,8 @@ def explain_dataset(
         >>> for shard in explained:
         ...     print(shard.start, shard.scores.mean(), shard.maps.shape)
     """
-    engine_for(model)
+    engine_for(model)  # something else is refused
+    model = getattr(model, "_plain_model", model)  # of an ExplainedModel
     (explainer,) = chosen([explainer]).values()
     _check(targets, shard_size, dtype, verbose)
     about = {
@@ -142,6 +143,8 @@ class _Run:
         first = next(batches, None)
         if first is None:
             raise ValueError(_too_few(self._manifest.count))
+        if finished and source.jumps and source.total != self._manifest.count:
+            raise ValueError(_too_many(self._manifest))
         devices = backend.num_parts(self._model.variables)
         largest = min(size, _BATCHES * devices * _images_at_once(first[0]))
         pieces = portions(itertools.chain([first], batches), start, largest, size)
@@ -180,10 +183,7 @@ class _Run:
                         "that out, or delete the directory to begin anew."
                     )
             if number in self._intact and portion.start + len(portion) > end:
-                raise ValueError(
-                    f"The data hold more than the {end} samples that {str(self._manifest.folder)!r} was completed with. "
-                    "Give another out=, or delete the directory to begin anew."
-                )
+                raise ValueError(_too_many(self._manifest))
         return labels
 
     def _explained(self, portion: Portion, labels: np.ndarray | None, largest: int) -> dict[str, np.ndarray]:
@@ -251,6 +251,13 @@ def _images_at_once(x: Any) -> int:
     import keras
 
     return batch_size((sum(int(np.prod(array.shape[1:])) for array in keras.tree.flatten(x)),))
+
+
+def _too_many(manifest: Manifest) -> str:
+    return (
+        f"The data hold more than the {manifest.count} samples that {str(manifest.folder)!r} was completed with. Give "
+        "another out=, or delete the directory to begin anew."
+    )
 
 
 def _too_few(count: int) -> str:

@@ -161,10 +161,16 @@ def test_other_data_are_refused(tmp_path, data, message):
         explained(data, tmp_path)
 
 
-def test_a_complete_data_set_that_has_grown(tmp_path):
-    explained((IMAGES[:19], LABELS[:19]), tmp_path)
-    with pytest.raises(ValueError, match="hold more than the 19 samples"):
+@pytest.mark.parametrize("count", [16, 19])
+def test_a_complete_data_set_that_has_grown(tmp_path, count):
+    explained((IMAGES[:count], LABELS[:count]), tmp_path)
+    with pytest.raises(ValueError, match=f"hold more than the {count} samples"):
         explained((IMAGES, LABELS), tmp_path)
+
+
+def test_a_wrapper_is_its_plain_model(tmp_path, whole):
+    explained(Batches(), tmp_path, kx.ExplainedModel(network()))
+    assert files(tmp_path) == whole
 
 
 def test_a_full_disk_loses_nothing(tmp_path, whole):
