@@ -50,7 +50,9 @@ def added_memory() -> float:
 def lime_beside_the_package() -> None:
     """At equal agreement with the many-sample solution, by `tests.benchmarks.lime_designs`."""
     lime_against_package("small CNN 32 px × 4", small_cnn(), _images(4, 32), 128)
-    lime_against_package("MobileNetV2 224 px × 1", keras.applications.MobileNetV2(weights=None), _images(1, 224), 500)
+    lime_against_package(
+        "MobileNetV2 224 px × 1", keras.applications.MobileNetV2(weights=None), _images(1, 224), 500, 1
+    )
 
 
 def lime_against_package(name: str, model: keras.Model, x: np.ndarray, passes: int, repeats: int = 2) -> None:

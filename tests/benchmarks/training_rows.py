@@ -20,7 +20,7 @@ from tests.benchmarks.networks import images, last_map
 from tests.benchmarks.record_sizes import record_sizes
 from tests.benchmarks.rows import row
 
-SAMPLES, EPOCHS = 16, 5
+SAMPLES, EPOCHS = 16, 4
 
 
 class Clock(keras.callbacks.Callback):
@@ -70,7 +70,7 @@ def epoch() -> None:
     row(f"default callback with budget=0.03, {what}", f"{found['default']:.2%}", "≤ 3 %")
 
 
-def callback_and_log(repeats: int = 9) -> None:
+def callback_and_log(repeats: int = 5) -> None:
     """The default callback without a budget against the passes it cannot do without, and the bytes it writes."""
     model, x = compiled_cnn(), images(SAMPLES, 32)
     samples = kx.Samples(x, labels=np.arange(SAMPLES) % 10)
