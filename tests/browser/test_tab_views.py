@@ -178,6 +178,29 @@ def test_activations(page, tab_address, log):
     expect(page.get_by_label("Sample", exact=True).locator("option:checked")).to_have_text(f"picture {number}")
 
 
+def test_the_tiles_of_a_channel_have_one_scale_over_all_epochs(page, tab_address, log):
+    """Also where the epoch of its largest value has not been read: its record never comes."""
+    records = of_kind(log, "activations")
+    layer = records[4]["layers"][-1]
+    peaks = {}
+    for epoch, record in records.items():
+        tiles = next(one for one in record["layers"] if one["name"] == layer["name"])["tiles"]
+        for tile in tiles:
+            if tile["sample"] == "s00":
+                peaks.setdefault(tile["channel"], {})[epoch] = tile["vmax"]
+    channel = next(one for one in layer["channels"] if max(peaks[one], key=peaks[one].get) < 4 and peaks[one][4] > 0)
+    far = max(peaks[channel], key=peaks[channel].get)
+    page.route(
+        re.compile(rf"/record\?.*first.*activations%2F00000{far}"), lambda route: route.fulfill(status=404, json={})
+    )
+    tab = Tab(page, tab_address, view="activations", size=64)
+    label = tab(".strip-label", has_text=re.compile(rf"^Channel {channel}(?!\d)"))
+    said = label.locator("small").inner_text()
+    assert digits(said.removeprefix("scale 0 – ")) == pytest.approx(max(peaks[channel].values()), rel=0.01)
+    tab.choose("scale", "image")
+    expect(label.locator("small")).to_have_text("")
+
+
 @pytest.mark.parametrize("view", ["grid", "alerts", "curves"])
 def test_a_view_can_be_saved_as_a_picture(page, tab_address, view):
     tab = Tab(page, tab_address, view=view, size=200)
