@@ -12,7 +12,7 @@ from unittest import mock
 
 import numpy as np
 
-from keras_xai import backend, engine
+from keras_xai import backend, engine, fitting_batch
 from keras_xai.explainers.explainer import Explainer, explain
 from keras_xai.explanation import Explanation
 from keras_xai.fingerprint import difference, fingerprint
@@ -108,7 +108,7 @@ def check_batches(explainer: Explainer, model: Any, samples: Samples) -> None:
     for index in (0, len(samples) - 1):
         alone = explainer(model, _subset(samples, [index]))
         _same_maps(explainer, f"sample {index} alone has the map that it has among others", found, alone, [index])
-    with mock.patch.object(engine, "_MAX_BATCH", 2):
+    with mock.patch.object(fitting_batch, "_MAX_BATCH", 2):
         small = explainer(model, samples)
     _same_maps(explainer, "batches of 2 give the same maps as one batch", found, small)
 

@@ -6,7 +6,7 @@ import pytest
 from keras import layers, ops
 
 import keras_xai as kx
-from keras_xai import engine
+from keras_xai import engine, fitting_batch
 from keras_xai.explainers.explainer import explain
 from keras_xai.explainers.integrated_gradients import line
 from keras_xai.explainers.smooth_grad import Noise
@@ -232,16 +232,16 @@ def test_expected_gradients_from_one_background_image_are_integrated_gradients()
 def test_memory_does_not_grow_with_the_number_of_steps(monkeypatch):
     """No array that crosses to the device or back has more than a batch of images in it."""
     network = Network("functional")
-    monkeypatch.setattr(engine, "_MAX_BATCH", 4)
+    monkeypatch.setattr(fitting_batch, "_MAX_BATCH", 4)
     largest = []
-    original = engine._arguments
+    original = engine.batch_arguments
 
     def watched(*arguments):
         made = original(*arguments)
         largest.append(max(np.size(array) for array in keras.tree.flatten(made)))
         return made
 
-    monkeypatch.setattr(engine, "_arguments", watched)
+    monkeypatch.setattr(engine, "batch_arguments", watched)
     for explainer in (
         kx.SmoothGrad(num_samples=40),
         kx.ExpectedGradients(num_samples=40),

@@ -10,7 +10,7 @@ import pytest
 from keras import ops
 
 import keras_xai as kx
-from keras_xai import engine
+from keras_xai import engine, fitting_batch
 from keras_xai.fingerprint import difference, fingerprint
 from keras_xai.queries import Queries, activations_at, gradient_at, gradient_at_input
 from tests import numpy_layers as slow
@@ -56,7 +56,7 @@ class Case:
         self.row_weights = generator.normal(size=(COUNT, ROWS)).astype(np.float32)
 
     def ask(self, *queries, batch=256):
-        with mock.patch.object(engine, "_MAX_BATCH", batch):
+        with mock.patch.object(fitting_batch, "_MAX_BATCH", batch):
             return engine.engine_for(self.model).answer(self.samples, queries, self.kind.explained)
 
     def perturbed(self, observe, **how):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from keras import layers
 
 import keras_xai as kx
-from keras_xai import engine
+from keras_xai import fitting_batch
 from keras_xai.fingerprint import difference, fingerprint
 from tests.contract.cheap import OF_ANY_NETWORK, cheap
 from tests.models import filled, head, last_conv, stem
@@ -129,7 +129,7 @@ def test_promises(kind, shape, precision, name, batch, seed):
     moved = keras.tree.map_structure(lambda array: array[order], x)
     close(explainer(model, kx.Samples(moved, targets=targets[order])).raw, found.raw[order], precision)
 
-    with mock.patch.object(engine, "_MAX_BATCH", batch):
+    with mock.patch.object(fitting_batch, "_MAX_BATCH", batch):
         close(explainer(model, kx.Samples(x, targets=targets)).raw, found.raw, precision)
 
     last = model.out if kind == "subclassed" else model.get_layer("out")
