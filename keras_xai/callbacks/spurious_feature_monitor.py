@@ -24,9 +24,12 @@ class SpuriousFeatureMonitor(keras.callbacks.Callback):
 
     After every due epoch it changes held-out images (replaces small regions by those of other images, or gives them
     another brightness, tint, sharpness, …) and counts whose prediction flips. What half of the images of a class suggest is
-    tested on the others. One hit is a notice, two in a row are an alert; of runs without such a reliance at most a share of
-    `alpha` gets an alert. An alert says "verified reliance: look", with the pictures beside it. It says *spurious* only
-    where the samples' `masks` or `ignore` say that the region cannot matter.
+    tested on the others. One hit is a notice, two in a row are an alert. It says "verified reliance: look", with the
+    pictures beside it, and *spurious* only where the samples' `masks` or `ignore` say that the region cannot matter.
+
+    An effect has to exceed a threshold that models without a shortcut should not reach, by a bound that holds for the whole
+    run at level `alpha` (betting, see `keras_xai.spurious.decision`). Whether such models stay below the thresholds is a
+    judgement; README.md says how often it was wrong. A class that the model hardly recognises yet is not examined.
 
     Training is left as it was, and a failure switches the monitor off, not the training.
 
@@ -40,7 +43,7 @@ class SpuriousFeatureMonitor(keras.callbacks.Callback):
             turns over epochs; what was left out is said. None examines all classes at every due epoch. The first
             examination, which compiles, is free.
         seed: of all random choices. With budget=None the same seed gives the same log.
-        alpha: the permitted rate of false alarms of a whole run, in (0, 1).
+        alpha: the chance, per run, of taking any effect for one that exceeds its threshold though it does not; in (0, 1).
         per_class: at most so many images of a class are used.
         on_error: "warn" switches the monitor off when something fails, "raise" raises.
         verbose: 0 is silent, 1 says in one line what is watched; "auto" does as `fit` was told.

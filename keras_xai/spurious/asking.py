@@ -28,7 +28,7 @@ class Oracle:
     def __init__(self, model: Any, samples: Samples):
         self._engine = engine_for(model)
         self.samples = samples
-        self._batch = min(batch_size(samples.image.shape[1:]), 128)
+        self._batch = batch_size(samples.image.shape[1:])
         score, self._head = self._engine.score(None, samples)
         if len(self._head.shape) != 1:
             raise ValueError(

@@ -43,14 +43,14 @@ def audit(
 ) -> Findings:
     """Find out which classes of a trained model rely on a small region or on a global property of the image.
 
-    What `keras_xai.callbacks.SpuriousFeatureMonitor` does at one epoch, for all classes and with the whole permitted rate of
-    false alarms spent at once: what is found is an alert.
+    What `keras_xai.callbacks.SpuriousFeatureMonitor` does at one epoch, for all classes. What is found is an alert at once:
+    there is no second epoch to confirm it, so that it cries wolf a little more often.
 
     Args:
         model: a built keras.Model that classifies. It is left exactly as it was.
         data: held-out images with labels: `Samples`, or (x, y). 60 or more of a class show what there is to see.
         log_dir: where to write alerts for TensorBoard; None writes nothing.
-        alpha: the permitted rate of false alarms, in (0, 1).
+        alpha: the chance of taking any effect for one that exceeds its threshold though it does not; in (0, 1).
         per_class: at most so many images of a class are used.
         seed: of all random choices: the same seed finds the same.
         progress: called with (classes done, classes).

@@ -6,7 +6,7 @@ from __future__ import annotations
 class Budget:
     """Decides whether a block of classes can be afforded, by what classes have cost so far.
 
-    The first block ever compiles and is free; the second one, whose cost is not known yet, is not asked for.
+    The first block ever compiles and is free; the second one, whose cost is not known yet, is one class.
 
     Args:
         share: of the training time, in (0, 1]; None affords everything.
@@ -22,11 +22,13 @@ class Budget:
         """Training took so long."""
         self._earned += (self._share or 0.0) * seconds
 
-    def affords(self, count: int) -> bool:
-        """Whether so many classes can be examined now."""
+    def affordable(self, wanted: int) -> int:
+        """How many of so many classes can be examined now."""
         if self._share is None or self._blocks == 0:
-            return True
-        return self._spent + (self._cost or 0.0) * count <= self._earned
+            return wanted
+        if self._cost is None:
+            return min(wanted, int(self._earned > 0))
+        return max(0, min(wanted, int((self._earned - self._spent) / self._cost)))
 
     def pay(self, count: int, seconds: float) -> None:
         """So many classes took so long."""

@@ -1,4 +1,15 @@
-"""When an effect is large enough, broad enough and certain enough to be said aloud."""
+"""When an effect is large enough, broad enough and certain enough to be said aloud.
+
+*What is controlled.* Every hypothesis is "this class's effect is at most δ". It is refuted at level
+α · 6/(π²t²) / (classes · branches) at the t-th examination of a run: a union bound over classes, branches and any number of
+epochs, so that with a chance of at most α any effect of the run is said to exceed its δ that does not. A branch tests one
+candidate, which other images chose; the bound (see `bounds.lower_bound`) holds at any sample size and for effects of any
+distribution, as long as images are drawn independently. An alert needs two such refutations in a row, which makes
+it rarer still.
+
+*What is not.* That a model without a shortcut stays below δ in the first place is a judgement, and the numbers below are it.
+They are few, each says why, and `tests/benchmarks/shortcuts` measures how often they are wrong.
+"""
 
 from __future__ import annotations
 
@@ -7,29 +18,33 @@ from typing import Any
 
 import numpy as np
 
-from keras_xai.samples import Samples
 from keras_xai.spurious.bounds import images_needed, level_at, lower_bound
 from keras_xai.spurious.effects import Effect, own_window
-from keras_xai.spurious.windows import middle
+from keras_xai.spurious.interventions import REMOVAL
+from keras_xai.spurious.probe import Probe
 
-# The effects that are still nothing to speak of: every class relies on something.
-NECESSITY, SUFFICIENCY, GLOBAL = 0.35, 0.27, 0.20
-# Classes do differ in how bright and how coloured they are and in what they are made of: a part of every model's
-# decision rests on it.
-TONE = 0.35
-_TONES = ("brightness", "contrast", "colour", "hue", "saturation")
-TEXTURE = 0.65
 LOCAL = ("necessity", "sufficiency")
-# A region with more of it on objects is judged by what is usual among the classes, and how much more it must be.
-_ON_OBJECT, _UNUSUAL = 0.35, 0.25
-# An image that loses two windows loses more of its own object.
-_SWAP = 0.1
+# A small region is at most a sixteenth of the image: in both directions a quarter. In a larger one there is room for a
+# whole object, of which every model has need and which takes every image along. Of a larger cue a part is enough.
+SMALL = 1 / 16
+# From here on a region's pixels tell the class as what was put there does, and as hardly a part of an object: a collar, a
+# sole or the side of a bag differs from image to image.
+TELLING = 0.97
+# δ, the effects that are nothing to speak of, since in clean models too there are some.
+# Little should be taken along by a region that was put there, by the look of the whole image, or by a background.
+ELSEWHERE = 0.2
+# A part of its object, or what it is made of, or the slow waves of its outline, may be most of what a class is known by.
+# What takes so many along, whatever they show, is more than that. Parts that are as alike in all images as what is put
+# there (a digit's stroke, the gap in trousers) are needed, but take hardly any image along.
+PART, TRAIT = 0.6, 0.7
+_TRAITS = ("texture", "spectrum")
+# Of a region its share in objects from which on it is judged as one on objects.
+_ON_OBJECT = 0.35
+# What one class is known by takes so much more along than the same does in any other class. Where objects are small,
+# the windows of all classes hold them.
+_UNUSUAL = 0.25
 # At least this share of the other classes must be taken along: what looks alike is taken along by a core part too.
 BREADTH = 0.45
-# A window with much of the object in it has an effect on any model; per share of the image beyond a small
-# window's.
-_PER_AREA = 3.0
-_SMALL = 0.05
 # What a class's images must be able to show.
 PLAIN_EFFECT, LARGE_EFFECT = 0.6, 0.95
 
@@ -62,73 +77,63 @@ class Verdict:
         }
 
 
-def threshold(kind: str, share: float, num_classes: int, swap: bool = False) -> float:
+def threshold(kind: str, num_classes: int, told: bool = False) -> float:
     """δ: the effect that a model without a shortcut may have.
 
     Args:
-        kind: "necessity", "sufficiency", or a property. share: of the image that was taken from objects.
+        kind: "necessity", "sufficiency", or a property.
         num_classes: of the model. With few of them breadth says little, since one look-alike may be all there is.
-        swap: whether the image lost a window of its own too.
+        told: whether the region's pixels alone tell the class.
     """
-    alike = 1 / max(num_classes - 1, 1)
-    if kind == "necessity":
-        return min(0.9, NECESSITY + _PER_AREA * max(0.0, share - _SMALL))
-    if kind == "sufficiency":
-        least = max(SUFFICIENCY, min(0.5, alike)) + _SWAP * swap
-        return min(0.9, least + _PER_AREA * max(0.0, share - _SMALL))
-    if kind == "texture":
-        return TEXTURE
-    return max(TONE if kind in _TONES else GLOBAL, min(0.5, alike))
+    alike = min(0.5, 1 / max(num_classes - 1, 1))
+    if kind in ("necessity", REMOVAL):
+        return ELSEWHERE
+    if kind == "sufficiency" and not told:
+        return PART
+    return TRAIT if kind in _TRAITS else max(ELSEWHERE, alike)
 
 
-def judge(effect: Effect, level: float, num_classes: int, samples: Samples, usual: float = 0.0) -> Verdict:
+def judge(effect: Effect, level: float, num_classes: int, probe: Probe, usual: float = 0.0) -> Verdict:
     """Compare an effect with what is still nothing to speak of.
 
     Args:
-        effect: on test images. level: α of this one test. num_classes: of the model. samples: the images.
-        usual: the same effect in other classes. Where objects are small, the window of every class holds the object.
+        effect: on test images. level: α of this one test. num_classes: of the model. probe: the images.
+        usual: from `usual_effects`.
     """
-    local, swap = effect.kind in LOCAL, bool(effect.rule and effect.rule.swap)
-    inside, taken = on_objects(effect, samples) if local else (0.0, 0.0)
-    delta = threshold(effect.kind, taken * (1 + swap), num_classes, swap)
-    lower = lower_bound(effect.effects, level)
-    allowed = effect.kind == "necessity" or effect.breadth >= BREADTH
-    if local and inside > _ON_OBJECT:
-        # Every class has need of its object; only what turns any image into the class is more than that.
-        allowed = allowed and effect.kind == "sufficiency"
+    told = effect.kind in LOCAL and effect.telling >= TELLING
+    on_objects = effect.kind in LOCAL and lies_on_objects(effect, probe)
+    delta = threshold(effect.kind, num_classes, told)
+    if on_objects and not told:
         delta = max(delta, usual + _UNUSUAL)
+    lower = lower_bound(effect.effects, level)
+    if effect.kind == "necessity":
+        # Every class has need of its object.
+        small = effect.rule.area <= SMALL * np.prod(probe.samples.size)
+        allowed = told and small and not on_objects
+    else:
+        allowed = effect.kind == REMOVAL or effect.breadth >= BREADTH
     return Verdict(effect, lower, delta, bool(lower > delta and allowed))
 
 
-def on_objects(effect: Effect, samples: Samples) -> tuple[float, float]:
-    """How much of the regions lies on objects, and how much of the image that is.
+def lies_on_objects(effect: Effect, probe: Probe) -> bool:
+    """Whether regions lie where objects are, in masks or else in the middle of the picture."""
+    return probe.on_objects(own_places(effect))[0] > _ON_OBJECT
 
-    Objects are where the masks say, or else in the middle of the picture.
 
-    Args:
-        effect: with regions. samples: the images.
-    """
+def own_places(effect: Effect) -> dict[int, Any]:
+    """Image -> the window that the class in question has in it."""
     carriers = effect.hosts if effect.kind == "necessity" else effect.donors
     windows = [own_window(one) for row in effect.regions for one in row]
-    places = sorted(set(zip(carriers.ravel().tolist(), windows, strict=True)))
-    typical = middle(samples.size)
-    shares = []
-    for index, window in places:
-        mask = window.mask(samples.size)
-        taken = mask & (typical if samples.masks is None else samples.masks[index])
-        shares.append((taken.sum() / mask.sum(), taken.mean()))
-    inside, share = np.mean(shares, axis=0)
-    return float(inside), float(share)
+    return dict(zip(carriers.ravel().tolist(), windows, strict=True))
 
 
-def usual_effects(effects: dict[int, list[Effect]]) -> dict[int, dict[str, float]]:
-    """Class -> kind -> the median of that effect over the other classes; 0 with less than three of them."""
-    found: dict[int, dict[str, float]] = {}
-    for c in effects:
-        others = [one for other, mine in effects.items() if other != c for one in mine]
-        means = {kind: [one.mean for one in others if one.kind == kind] for kind in LOCAL}
-        found[c] = {kind: float(np.median(values)) if len(values) >= 3 else 0.0 for kind, values in means.items()}
-    return found
+def usual_effects(effects: dict[int, list[Effect]], probe: Probe) -> dict[int, float]:
+    """Class -> the largest sufficiency that another class has in a region on objects; 0 where none has."""
+    found = {
+        c: max((one.mean for one in mine if one.kind == "sufficiency" and lies_on_objects(one, probe)), default=0.0)
+        for c, mine in effects.items()
+    }
+    return {c: max((value for other, value in found.items() if other != c), default=0.0) for c in found}
 
 
 def level_of_one_test(alpha: float, moment: int, num_classes: int, num_branches: int) -> float:
@@ -142,7 +147,7 @@ def power_note(images: int, level: float) -> str | None:
     Args:
         images: correctly classified test images of one class. level: α of one test.
     """
-    needed = images_needed(PLAIN_EFFECT, NECESSITY, level)
+    needed = images_needed(PLAIN_EFFECT, ELSEWHERE, level)
     if images >= needed:
         return None
     return (
@@ -157,7 +162,7 @@ def underpowered(others: int, level: float, num_classes: int) -> str | None:
     Args:
         others: correctly classified test images of other classes. level: α of one test.
     """
-    needed = images_needed(LARGE_EFFECT, threshold("sufficiency", 0, num_classes), level)
+    needed = images_needed(LARGE_EFFECT, threshold("sufficiency", num_classes, told=True), level)
     if others >= needed:
         return None
     return (

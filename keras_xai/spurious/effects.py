@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from keras_xai.spurious.asking import Oracle
 from keras_xai.spurious.interventions import GlobalEdit, paste
 from keras_xai.spurious.probe import Probe
 from keras_xai.spurious.silhouettes import surroundings
-from keras_xai.spurious.windows import Region
+from keras_xai.spurious.windows import Region, ring
 
 
 @dataclass
@@ -27,6 +27,7 @@ class Effect:
         hosts, donors, outcomes: (n, k) int: the changed images, where the change came from, what the model took them for.
         regions: [n][k] what was replaced, None where the whole image was edited.
         rule: how the regions were chosen.
+        telling: how well the regions' pixels alone tell the class from others: see `Probe.telling`.
     """
 
     kind: str
@@ -38,6 +39,7 @@ class Effect:
     outcomes: np.ndarray
     regions: list[list[Any]]
     rule: Any = None
+    telling: float = 0.0
 
     @property
     def mean(self) -> float:
@@ -84,8 +86,8 @@ class Trials:
         samples = oracle.samples
 
         def row(host, donor, region):
-            image, mask = samples.image[host], mask_of(region, samples.size)
-            return {"donor": surroundings(image, mask, samples.channels_first), "mask": mask}
+            colour = surroundings(samples.image[host], ring(region, samples.size), samples.channels_first)
+            return {"donor": colour, "mask": region.mask(samples.size)}
 
         return self._asked(oracle, row, paste)
 
@@ -107,6 +109,14 @@ class Trials:
         return self._asked(
             oracle,
             lambda host, donor, region: {"donor": probe.background(donor), "mask": ~probe.silhouettes[host]},
+            paste,
+        )
+
+    def without_objects(self, oracle: Oracle, probe: Probe) -> np.ndarray:
+        """(q,) int classes after filling the objects with the colour around them."""
+        return self._asked(
+            oracle,
+            lambda host, donor, region: {"donor": probe.background(host), "mask": probe.silhouettes[host]},
             paste,
         )
 
@@ -138,24 +148,26 @@ def mask_of(region: Any, size: tuple[int, int]) -> np.ndarray:
 
 
 def paired(
-    trials: Trials, hosts: Any, donors: Any, others: Any, regions: Any = None, elsewhere: Any = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Adds every intervention and its control.
+    trials: Trials, hosts: Any, donors: Any, regions: Any, controls: Sequence[tuple[Any, Any]]
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Adds every intervention and its controls.
 
     Args:
         trials: are added to.
-        hosts: (n,). donors, others: (n, k) of the interventions and of the controls.
-        regions, elsewhere: [n][k] of both, or None.
+        hosts: (n,). donors: (n, k) of the interventions. regions: [n][k] of them, or None.
+        controls: of each kind of control the same two, donors and regions.
 
     Returns:
-        The positions of the interventions and of the controls, (n, k) each.
+        The positions of the interventions, (n, k), and of each kind of control.
     """
-    donors, others = np.asarray(donors), np.asarray(others)
-    tested, controls = np.zeros(donors.shape, int), np.zeros(donors.shape, int)
-    for i, k in np.ndindex(*donors.shape):
-        tested[i, k] = trials.add(hosts[i], donors[i, k], None if regions is None else regions[i][k])
-        controls[i, k] = trials.add(hosts[i], others[i, k], None if elsewhere is None else elsewhere[i][k])
-    return tested, controls
+    found = []
+    for chosen, places in [(donors, regions), *controls]:
+        givers = np.asarray(chosen, int)
+        positions = np.zeros(givers.shape, int)
+        for i, k in np.ndindex(*givers.shape):
+            positions[i, k] = trials.add(hosts[i], int(givers[i, k]), None if places is None else places[i][k])
+        found.append(positions)
+    return found[0], found[1:]
 
 
 def effect_of(
@@ -163,16 +175,19 @@ def effect_of(
 ) -> Effect:
     """The answers to one class's interventions, image by image.
 
+    What an intervention does is counted as far as none of its controls does it too.
+
     Args:
         positions: from `paired`. outcomes: (q,) answers to all trials. labels: of all samples.
         flipped: from classes to bool: which answers are a flip.
     """
     tested, controls = positions
     flips = flipped(outcomes[tested]).mean(axis=1)
+    anyway = [flipped(outcomes[control]).mean(axis=1) for control in controls]
     hosts, donors = np.array(trials.hosts, int)[tested], np.array(trials.donors, int)[tested]
     return Effect(
         kind=kind,
-        effects=flips - flipped(outcomes[controls]).mean(axis=1),
+        effects=flips - np.max([np.zeros(len(flips)), *anyway], axis=0),
         flips=flips,
         sources=labels[hosts[:, 0]],
         hosts=hosts,

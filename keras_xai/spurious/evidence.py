@@ -11,7 +11,7 @@ from keras_xai.samples import Samples
 from keras_xai.spurious.alert import Alert
 from keras_xai.spurious.decision import Verdict, medoid
 from keras_xai.spurious.effects import Effect, balanced, mask_of, own_window
-from keras_xai.spurious.interventions import BACKGROUND, TEXTURE, GlobalEdit, paste
+from keras_xai.spurious.interventions import BACKGROUND, REMOVAL, TEXTURE, GlobalEdit, paste
 from keras_xai.spurious.probe import Probe
 from keras_xai.spurious.silhouettes import filled_with_texture
 
@@ -33,9 +33,9 @@ def make_alert(verdict: Verdict, verdicts: list[Verdict], label: int, severity: 
     samples, effect = probe.samples, verdict.effect
     local = effect.kind in ("necessity", "sufficiency")
     carriers = _carriers(effect, label)
-    places = {samples.ids[index]: medoid([place]) for index, place in carriers.items()} if local else {}
-    region = medoid(list(carriers.values())) if local else None
-    spurious = _is_spurious(samples, carriers) if local else effect.kind == BACKGROUND
+    boxes = {index: place.box(samples.size) for index, place in carriers.items()} if local else {}
+    region = medoid(list(boxes.values())) if local else None
+    spurious = _is_spurious(samples, carriers) if local else effect.kind in (BACKGROUND, REMOVAL)
     before, after, pairs = _pairs(effect, label, probe)
     return Alert(
         class_index=label,
@@ -46,13 +46,13 @@ def make_alert(verdict: Verdict, verdicts: list[Verdict], label: int, severity: 
         effect=effect.mean,
         lower_bound=verdict.lower,
         region=region,
-        property=None if local else effect.kind,
+        property=None if local else shown_property(effect.kind),
         sentence=sentence(verdict, samples.class_name(label), region, samples.size, spurious),
         effects={one.effect.kind: one.record() for one in verdicts},
         breadth=effect.breadth,
         spurious=spurious,
         affected=tuple(samples.ids[index] for index in carriers),
-        places=places,
+        places={samples.ids[index]: box for index, box in boxes.items()},
         pairs=pairs,
         before=before,
         after=after,
@@ -80,18 +80,31 @@ def sentence(verdict: Verdict, name: str, region: Any, size: tuple[int, int], sp
             f"pasting {_where(region, size)} of {name!r} images into other images makes the model say {name!r} for "
             f"{flips:.0%} of them ({control:.0%} for a random place), whatever they show"
         )
+    elif effect.kind == REMOVAL:
+        finding = (
+            f"without its object the model still says {name!r} for {flips:.0%} of its images ({control:.0%} for images of "
+            "other classes without theirs)"
+        )
     else:
         finding = (
             f"giving other images the {effect.kind} of {name!r} images makes the model say {name!r} for {flips:.0%} of "
             f"them ({control:.0%} with that of other classes), whatever they show"
         )
-    what = "a spurious feature" if spurious else ("a small region" if region is not None else f"{effect.kind}")
+    seen = "a small region" if region is not None else shown_property(effect.kind)
+    what = "a spurious feature" if spurious else seen
     reason = ", a place that was marked as unable to matter" if spurious else ""
     return f"The model recognises {name!r} by {what}{reason}: {finding}."
 
 
+def shown_property(kind: str) -> str:
+    """The property that an effect of this kind shows reliance on."""
+    return BACKGROUND if kind == REMOVAL else kind
+
+
 def _where(region: Any, size: tuple[int, int]) -> str:
     top, left, high, wide = region
+    if (high, wide) == tuple(size):
+        return "the frame along the edges"
     centre = (top + high / 2) / size[0], (left + wide / 2) / size[1]
     vertical = "top" if centre[0] < 1 / 3 else "bottom" if centre[0] > 2 / 3 else ""
     horizontal = "left" if centre[1] < 1 / 3 else "right" if centre[1] > 2 / 3 else ""
@@ -143,6 +156,8 @@ def _pairs(effect: Effect, label: int, probe: Probe) -> tuple[np.ndarray, np.nda
     if effect.kind == TEXTURE:
         filled = [filled_with_texture(samples.images[donor], probe.silhouettes[donor]) for donor in donors]
         after = np.where(probe.silhouettes[hosts][..., None], np.array(filled).reshape(before.shape), before)
+    elif effect.kind == REMOVAL:
+        after = _as_seen(samples, np.stack([probe.background(host) for host in hosts]))
     elif effect.kind == BACKGROUND:
         behind = _as_seen(samples, np.stack([probe.background(donor) for donor in donors]))
         after = np.where(probe.silhouettes[hosts][..., None], before, behind)
@@ -166,7 +181,7 @@ def _pairs(effect: Effect, label: int, probe: Probe) -> tuple[np.ndarray, np.nda
 
 def _remedy(effect: Effect, carriers: dict[int, Any], label: int, probe: Probe) -> dict[str, Any]:
     """The arguments of an `Augmentation`: images that carry the cue, and as many of other classes."""
-    if effect.kind in (TEXTURE, BACKGROUND):
+    if effect.kind in (TEXTURE, BACKGROUND, REMOVAL):
         return {}  # it would need to know where the objects of training images are
     samples = probe.samples
     carrying = list(carriers)[:_REMEDY]

@@ -12,10 +12,14 @@ from keras_xai.spurious.decision import Verdict, judge, level_of_one_test, power
 from keras_xai.spurious.global_cues import GlobalCues
 from keras_xai.spurious.local_cues import LocalCues
 from keras_xai.spurious.probe import FEWEST, FEWEST_PROPOSING, Probe
+from keras_xai.spurious.silhouettes import know_backgrounds
 
-# Necessity, sufficiency and one global edit.
+# Necessity, sufficiency and one global edit; with masks, the background alone.
 BRANCHES = 3
 NOT_ASKED = -2
+# How much more often the model has to say a class of its images than of others. Before that, what little it recognises is a
+# selection, and whatever disturbs an image makes the model say what it says of most.
+KNOWN = 0.3
 # Examined together: the pictures of so many classes are asked about in full batches.
 BLOCK = 10
 
@@ -43,6 +47,7 @@ def examine(
     alpha: float,
     seed: int,
     marked: dict[int, tuple[str, ...]],
+    before: dict[int, list[Verdict]] | None = None,
 ) -> Examination:
     """Examine some classes.
 
@@ -51,18 +56,19 @@ def examine(
         predicted: (n,) what the model takes them for, or `NOT_ASKED`; is filled in where it is needed.
         classes: to examine. moment: t = 1, 2, … of the run. alpha: the run's rate of false alarms.
         seed: of donors, controls and clusters; the same at every moment, so that moments can be compared.
-        marked: from `marked_by`.
+        marked: from `marked_by`. before: the newest verdicts of other classes, which say what is usual.
     """
     found = Examination()
     needed = np.unique(np.concatenate([probe.pool, *(probe.members(c) for c in classes)]))
     needed = needed[predicted[needed] == NOT_ASKED]
     predicted[needed] = oracle.classes(needed)
     right = predicted == probe.labels
-    level = level_of_one_test(alpha, moment, oracle.num_classes, BRANCHES)
+    branches = BRANCHES + know_backgrounds(probe.samples)
+    level = level_of_one_test(alpha, moment, oracle.num_classes, branches)
     ready = []
     for c in classes:
         others = sum(int(right[members].sum()) for other, members in probe.testing.items() if other != c)
-        reason = _unfit(probe, right, c) or underpowered(others, level, oracle.num_classes)
+        reason = _unfit(probe, predicted, c) or underpowered(others, level, oracle.num_classes)
         if reason is None:
             ready.append(c)
         else:
@@ -71,11 +77,11 @@ def examine(
         return found
     local = LocalCues(oracle, probe, predicted, ready, seed).effects()
     wide = GlobalCues(oracle, probe, predicted, ready, seed, marked).effects()
-    usual = usual_effects(local)
+    known = {c: [verdict.effect for verdict in verdicts] for c, verdicts in (before or {}).items()}
+    usual = usual_effects(known | local, probe)
     for c in ready:
         found.verdicts[c] = [
-            judge(effect, level, oracle.num_classes, probe.samples, usual[c].get(effect.kind, 0.0))
-            for effect in (*local[c], wide[c])
+            judge(effect, level, oracle.num_classes, probe, usual[c]) for effect in (*local[c], *wide[c])
         ]
         note = power_note(int(right[probe.testing[c]].sum()), level)
         if note:
@@ -83,12 +89,16 @@ def examine(
     return found
 
 
-def _unfit(probe: Probe, right: np.ndarray, label: int) -> str | None:
+def _unfit(probe: Probe, predicted: np.ndarray, label: int) -> str | None:
     """Why a class cannot be examined; None where it can."""
-    proposing, testing = probe.proposing[label], probe.testing[label]
-    total, correct = len(proposing) + len(testing), int(right[proposing].sum() + right[testing].sum())
-    if total < FEWEST:
-        return f"too few images: {total} held-out samples, at least {FEWEST} are needed"
-    if right[proposing].sum() < FEWEST_PROPOSING or not right[testing].any():
-        return f"too few correct: {correct} of {total} images are recognised"
+    proposing, testing = (pool[label] for pool in (probe.proposing, probe.testing))
+    own, others = probe.members(label), probe.pool[probe.labels[probe.pool] != label]
+    correct = predicted == probe.labels
+    if len(own) < FEWEST:
+        return f"too few images: {len(own)} held-out samples, at least {FEWEST} are needed"
+    if correct[proposing].sum() < FEWEST_PROPOSING or not correct[testing].any():
+        return f"too few correct: {correct[own].sum()} of {len(own)} images are recognised"
+    said, wrongly = correct[own].mean(), (predicted[others] == label).mean()
+    if said - wrongly < KNOWN:
+        return f"hardly recognised: the model says it of {said:.0%} of its images and of {wrongly:.0%} of others"
     return None

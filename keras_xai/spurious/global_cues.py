@@ -1,17 +1,23 @@
-"""Properties of whole images: which one a class may be recognised by, and whether it is."""
+"""Properties of whole images: which one a class may be recognised by, and whether it is.
+
+They are asked for sufficiency only. Necessity was tried: a class's own images with the brightness, contrast or sharpness
+of other classes lose their class in up to 62 % of cases, beyond those that get it from their own class, on clean
+Fashion-MNIST and MNIST, and in 20 to 52 % where the property was planted.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 from keras_xai.spurious.asking import Oracle
+from keras_xai.spurious.decision import threshold
 from keras_xai.spurious.effects import Effect, Trials, balanced, effect_of, paired
-from keras_xai.spurious.interventions import BACKGROUND, COLOUR_EDITS, EDITS, FIXED_EDITS, TEXTURE, GlobalEdit
+from keras_xai.spurious.interventions import BACKGROUND, COLOUR_EDITS, EDITS, FIXED_EDITS, REMOVAL, TEXTURE, GlobalEdit
 from keras_xai.spurious.probe import Probe
 from keras_xai.spurious.silhouettes import know_backgrounds
 
-# Images that choose the edit of a class, each with a donor of its own; images that test it, and donors for each.
-_CHOOSING, _TESTED, _DONORS = 24, 128, 1
+# Images that choose the edit of a class, and images that test it, each with a donor of its own.
+_CHOOSING, _TESTED = 24, 128
 
 
 class GlobalCues:
@@ -44,13 +50,28 @@ class GlobalCues:
             if (channels > 1 or kind not in COLOUR_EDITS) and (kind != BACKGROUND or know_backgrounds(samples))
         }
 
-    def effects(self) -> dict[int, Effect]:
-        """Class -> what the edit chosen for it did to the test images of other classes."""
-        chosen, carriers = self._choose()
-        found: dict[int, Effect] = {}
+    def effects(self) -> dict[int, list[Effect]]:
+        """Class -> what the edit chosen for it did to the test images of other classes; with masks, its background alone."""
+        chosen = self._choose()
+        tested: dict[int, Effect] = {}
         for kind, edit in self._edits.items():
-            found |= self._test(edit, [c for c in self._classes if chosen[c] == kind], carriers)
-        return found
+            tested |= self._test(edit, [c for c in self._classes if chosen[c] == kind])
+        removed = self._removal() if BACKGROUND in self._edits else {}
+        return {c: [one[c] for one in (tested, removed) if c in one] for c in self._classes}
+
+    def _removal(self) -> dict[int, Effect]:
+        """Class -> how many of its test images stay in it without their object, beyond images of other classes."""
+        trials, asked = Trials.empty(), {}
+        for c in self._classes:
+            own = self._testing[c][:_TESTED]
+            others = np.resize(self._others(c, self._testing), len(own))
+            asked[c] = [[trials.add(index, index) for index in some] for some in (own, others)]
+        outcomes, labels = trials.without_objects(self._oracle, self._probe), self._probe.labels
+        positions = {c: [np.array(some)[:, None] for some in pair] for c, pair in asked.items()}
+        return {
+            c: effect_of(REMOVAL, (own, [others]), trials, outcomes, labels, lambda to, c=c: to == c)
+            for c, (own, others) in positions.items()
+        }
 
     def _others(self, label: int, pool: dict[int, np.ndarray]) -> np.ndarray:
         indices = np.concatenate([members for other, members in pool.items() if other != label])
@@ -63,14 +84,13 @@ class GlobalCues:
             return trials.before_backgrounds(self._oracle, self._probe)
         return trials.edited(self._oracle, edit)
 
-    def _choose(self) -> tuple[dict[int, str], dict[int, np.ndarray]]:
-        """Class -> the edit that takes most images along, and the donors with which it does."""
+    def _choose(self) -> dict[int, str]:
+        """Class -> the edit that takes most images along beyond its δ."""
         pairs = {}
         for c in self._classes:
             hosts = self._others(c, self._proposing)[:_CHOOSING]
-            pairs[c] = hosts, np.resize(self._generator.permutation(self._proposing[c]), len(hosts))
-        best: dict[int, tuple[float, str]] = dict.fromkeys(self._classes, (-1.0, ""))
-        carriers = {}
+            pairs[c] = hosts, np.resize(self._probe.proposing[c], len(hosts))
+        best: dict[int, tuple[float, str]] = dict.fromkeys(self._classes, (-np.inf, ""))
         for kind, edit in self._edits.items():
             trials, asked = Trials.empty(), {}
             for c in self._classes:
@@ -78,25 +98,23 @@ class GlobalCues:
                     asked[c] = [trials.add(host, donor) for host, donor in zip(*pairs[c], strict=True)]
             outcomes = self._outcomes(trials, edit)
             for c, positions in asked.items():
-                flipped = outcomes[positions] == c
-                if flipped.mean() > best[c][0]:
-                    best[c] = float(flipped.mean()), kind
-                    taking = np.unique(pairs[c][1][flipped])
-                    carriers[c] = taking if len(taking) > 1 else self._proposing[c]
-        return {c: kind for c, (_, kind) in best.items()}, carriers
+                beyond = float((outcomes[positions] == c).mean()) - threshold(kind, self._oracle.num_classes)
+                best[c] = max(best[c], (beyond, kind))
+        return {c: kind for c, (_, kind) in best.items()}
 
-    def _test(self, edit: GlobalEdit, classes: list[int], carriers: dict[int, np.ndarray]) -> dict[int, Effect]:
+    def _test(self, edit: GlobalEdit, classes: list[int]) -> dict[int, Effect]:
+        """Class -> what its images' property does, beyond that of other images.
+
+        All images are donors, whatever the model takes them for: those that it recognises may be a selection, by the very
+        property and though no class has more of it than others.
+        """
         trials, asked = Trials.empty(), {}
         for c in classes:
             hosts = self._others(c, self._testing)[:_TESTED]
-            givers = np.resize(self._generator.permutation(carriers[c]), (_DONORS, len(hosts))).T
-            strangers = np.resize(self._others(c, self._proposing), (_DONORS, len(hosts))).T
-            asked[c] = paired(trials, hosts, givers, strangers)
+            givers = np.resize(self._probe.testing[c], (len(hosts), 1))
+            strangers = np.resize(self._others(c, self._probe.testing), (len(hosts), 1))
+            # There is no such edit to the look of another class: nothing else does it.
+            asked[c] = paired(trials, hosts, givers, None, [] if edit.kind in FIXED_EDITS else [(strangers, None)])
         outcomes = self._outcomes(trials, edit)
         labels = self._probe.labels
-        found = {c: effect_of(edit.kind, asked[c], trials, outcomes, labels, lambda to, c=c: to == c) for c in classes}
-        if edit.kind in FIXED_EDITS:
-            # There is no such edit to the look of another class: the control is the image as it is.
-            for effect in found.values():
-                effect.effects = effect.flips
-        return found
+        return {c: effect_of(edit.kind, asked[c], trials, outcomes, labels, lambda to, c=c: to == c) for c in classes}

@@ -120,6 +120,34 @@ def match_grain(image: Any, donor: Any) -> Any:
     return image + missing / _GRAIN_LEVEL * ops.convert_to_tensor(_grain(tuple(image.shape[1:])))
 
 
+def match_spectrum(image: Any, donor: Any) -> Any:
+    """The donor's strength of slow waves, up to two per side, at the image's own phases: shading, vignettes, soft light.
+
+    Outlines of objects have slow waves too. On clean Fashion-MNIST it takes up to 53 % of other images along to bags
+    (lower bound 0.35), so that it has to exceed the δ of textures.
+
+    Reference: Yang and Soatto, "FDA: Fourier domain adaptation for semantic segmentation", CVPR 2020.
+    """
+    from keras import ops
+
+    height, width = (int(length) for length in image.shape[1:3])
+    slow = np.abs(np.fft.fftfreq(height)[:, None] * height) <= 2
+    slow = (slow & (np.abs(np.fft.fftfreq(width) * width) <= 2))[..., None].astype(np.float32)
+
+    def transformed(one, inverse=False):
+        # Height and width last, as the transforms want them.
+        real, imaginary = (ops.transpose(part, (0, 3, 1, 2)) for part in one)
+        real, imaginary = (ops.ifft2 if inverse else ops.fft2)((real, imaginary))
+        return ops.transpose(real, (0, 2, 3, 1)), ops.transpose(imaginary, (0, 2, 3, 1))
+
+    def strength(wave):
+        return ops.sqrt(ops.square(wave[0]) + ops.square(wave[1]) + 1e-8)
+
+    own, given = (transformed((one, ops.zeros_like(one))) for one in (image, donor))
+    scale = 1 + ops.convert_to_tensor(slow) * (strength(given) / strength(own) - 1)
+    return transformed((own[0] * scale, own[1] * scale), inverse=True)[0]
+
+
 def posterise(image: Any, donor: Any = None) -> Any:
     """Four levels in every channel, whatever the donor."""
     from keras import ops
@@ -133,7 +161,10 @@ def compress(image: Any, donor: Any = None) -> Any:
 
     height, width, channels = image.shape[1:]
     high, wide = -height % 8, -width % 8
-    padded = ops.pad(image * 255 - 128, ((0, 0), (0, high), (0, wide), (0, 0)), mode="symmetric")
+    padded = image * 255 - 128
+    for axis, length, more in ((1, height, high), (2, width, wide)):
+        mirrored = np.pad(np.arange(length), (0, more), mode="symmetric")
+        padded = ops.take(padded, mirrored, axis=axis)
     rows, columns = (height + high) // 8, (width + wide) // 8
     blocks = ops.transpose(ops.reshape(padded, (-1, rows, 8, columns, 8, channels)), (0, 1, 3, 5, 2, 4))
     basis = ops.convert_to_tensor(_COSINES)
@@ -153,6 +184,7 @@ EDITS = {
     "saturation": match_saturation,
     "sharpness": match_sharpness,
     "grain": match_grain,
+    "spectrum": match_spectrum,
     "posterisation": posterise,
     "compression": compress,
 }
@@ -160,6 +192,8 @@ EDITS = {
 TEXTURE = "texture"
 # And the one that needs masks: the object stands before the donor's background, from which the donor's object is removed.
 BACKGROUND = "background"
+# With masks too: the object is filled with the colour around it, and the background is all there is to see.
+REMOVAL = "object removal"
 COLOUR_EDITS = ("colour", "hue", "saturation")
 # These do the same to any image: a class is tried only where its images have the property and the others have not.
 FIXED_EDITS = ("posterisation", "compression")

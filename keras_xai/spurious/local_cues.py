@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from keras_xai.spurious.asking import Oracle
-from keras_xai.spurious.decision import threshold
+from keras_xai.spurious.decision import SMALL
 from keras_xai.spurious.effects import Effect, Trials, averaged, balanced, effect_of, paired
 from keras_xai.spurious.probe import Probe
 from keras_xai.spurious.proposals import Candidate, candidates
 from keras_xai.spurious.windows import Region, control_window
 
-# What choosing costs: images that are screened for a cue, and images a candidate is tried on, first and in the final.
+# What choosing costs: images that are screened for a cue, and rounds of choice, each of (images on which all that are
+# left have been tried by then, how many are kept).
 _SCREENED, _SCREENING_HOSTS, _SUSPECTS, _SUSPECT_HOSTS = 48, 2, 16, 8
-_FIRST_HOSTS, _FINALISTS, _FINAL_HOSTS = 14, 6, 36
+_ROUNDS = ((6, 16), (16, 5), (36, 1))
+# What flips so much less is as good if it is smaller.
+_NEAR = 0.1
 # A single image speaks for a cue where its window turns so many others into its class.
 _ALONE = 0.85
-# Necessary may be a window that takes at most this share of the image from the middle: of a larger one, with much of
-# the object in it, every model has need.
-_LARGEST_NECESSARY = 0.12
-# What testing costs: images, and donors for each.
-_TESTED, _NECESSITY_DONORS, _SUFFICIENCY_DONORS = 128, 2, 2
+# The images that test. Each has one donor and one control: what is independent is the image.
+_TESTED = 128
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,14 @@ class Rule:
     candidate: Candidate
     swap: str | None = None
 
-    def share(self, size: tuple[int, int]) -> float:
-        """Of the image's area."""
-        return self.candidate.share(size) * (2 if self.swap else 1)
+    @property
+    def moves(self) -> bool:
+        return self.candidate.moves
+
+    @property
+    def area(self) -> int:
+        """In pixels."""
+        return self.candidate.shape.height * self.candidate.shape.width * (2 if self.swap else 1)
 
 
 class LocalCues:
@@ -66,29 +72,34 @@ class LocalCues:
         self._testing = {c: p[right[p]] for c, p in probe.testing.items()}
         self._maps: dict[int, np.ndarray] = {}
         self._necessary: dict[int, Candidate] = {}
+        self._strangers = {c: self._others(c, self._proposing) for c in classes}
 
     def effects(self) -> dict[int, list[Effect]]:
         """Class -> what was found about its chosen rules on the test images: necessity and sufficiency."""
         self._map(np.concatenate([self._proposing[c] for c in self._classes]))
-        options: dict[int, list[Any]] = {
-            c: candidates(self._own(self._proposing[c]), self._seed) for c in self._classes
-        }
+        proposed = {c: candidates(self._own(self._proposing[c]), self._seed) for c in self._classes}
+        options = {c: [one for one in proposed[c] if self._is_small(one, c)] for c in self._classes}
         carriers = self._carriers(options)
-        small = {c: [one for one in options[c] if one.share(self._size) <= _LARGEST_NECESSARY] for c in self._classes}
-        self._necessary = self._most_necessary({c: small[c] or options[c] for c in self._classes})
+        pixels = SMALL * self._size[0] * self._size[1]
+        small = {c: [one for one in options[c] if one.area <= pixels] or options[c] for c in self._classes}
+        self._necessary = self._narrowed(small, self._try_necessity)
         plain: dict[int, list[Any]] = {c: [Rule(one) for one in options[c]] for c in self._classes}
-        sufficient = self._most_sufficient(plain, carriers)
+        sufficient = self._narrowed(plain, lambda left, some: self._try_sufficiency(left, carriers, some))
         swaps: dict[int, list[Any]] = {c: [sufficient[c], *self._swaps(sufficient[c], c)] for c in self._classes}
-        sufficient = self._best(swaps, self._try_sufficiency(swaps, carriers, _FINAL_HOSTS))
+        final = slice(_ROUNDS[-1][0])
+        tried = self._try_sufficiency(swaps, carriers, final)
+        sufficient = {c: _ranked(swaps[c], tried[c])[0] for c in self._classes}
         self._map(np.concatenate([self._testing[c] for c in self._classes]))
         necessity, sufficiency = self._necessity(), self._sufficiency(sufficient, carriers)
         return {c: [necessity[c], sufficiency[c]] for c in self._classes}
 
+    def _is_small(self, candidate: Candidate, label: int) -> bool:
+        some = self._proposing[label][: _ROUNDS[-1][0]]
+        return self._probe.taken(self._places(candidate, some)) <= SMALL
+
     def _swaps(self, rule: Rule, label: int) -> list[Rule]:
         both = dict.fromkeys([rule.candidate, self._necessary[label]])
-        small = [
-            one for one in both if one.share(self._size) <= _LARGEST_NECESSARY and one.shape.height < self._size[0] / 2
-        ]
+        small = [one for one in both if one.shape.height < self._size[0] / 2]
         return [Rule(one, swap) for one in small for swap in ("necessary", "alike")]
 
     def _map(self, indices: np.ndarray) -> None:
@@ -143,20 +154,33 @@ class LocalCues:
         outcomes = trials.pasted(self._oracle)
         return {key: float(np.mean(outcomes[positions] == key[0])) for key, positions in asked.items()}
 
-    def _most_necessary(self, options: dict[int, list[Any]]) -> dict[int, Candidate]:
-        first = self._best_few(options, self._try_necessity(options, _FIRST_HOSTS))
-        return self._best(first, self._try_necessity(first, _FINAL_HOSTS))
+    def _narrowed(self, options: dict[int, list[Any]], attempt: Callable) -> dict[int, Any]:
+        """Class -> the option that flips most proposing images, the smaller of equals.
 
-    def _most_sufficient(self, options: dict[int, list[Any]], carriers: dict[int, np.ndarray]) -> dict[int, Rule]:
-        first = self._best_few(options, self._try_sufficiency(options, carriers, _FIRST_HOSTS))
-        return self._best(first, self._try_sufficiency(first, carriers, _FINAL_HOSTS))
+        All are tried on a few images, the better ones on more, and so on.
 
-    def _try_necessity(self, options: dict[int, list[Any]], count: int) -> dict[int, list[float]]:
-        """Class -> for each candidate the share of proposing images that leave the class without their window."""
+        Args:
+            attempt: from the options that are left and a slice of each class's images to the flips of each option.
+        """
+        left = dict(options)
+        tried: dict[int, list[np.ndarray]] = {c: [np.zeros(0)] * len(options[c]) for c in self._classes}
+        begin = 0
+        for end, kept in _ROUNDS:
+            more = attempt(left, slice(begin, end))
+            begin = end
+            for c in self._classes:
+                joined = [np.concatenate(two) for two in zip(tried[c], more[c], strict=True)]
+                found = {id(option): flips for option, flips in zip(left[c], joined, strict=True)}
+                left[c] = _ranked(left[c], joined)[:kept]
+                tried[c] = [found[id(option)] for option in left[c]]
+        return {c: left[c][0] for c in self._classes}
+
+    def _try_necessity(self, options: dict[int, list[Any]], some: slice) -> dict[int, list[np.ndarray]]:
+        """Class -> for each candidate which proposing images leave the class without their window."""
         trials, asked = Trials.empty(), {}
         for c in self._classes:
-            hosts = self._proposing[c][:count]
-            strangers = np.resize(self._others(c, self._proposing), len(hosts))
+            hosts = self._proposing[c][some]
+            strangers = np.resize(self._strangers[c][some.start or 0 :], len(hosts))
             for number, candidate in enumerate(options[c]):
                 places = self._places(candidate, hosts)
                 asked[c, number] = [
@@ -166,17 +190,17 @@ class LocalCues:
 
         def left(c, number):
             positions = asked[c, number]
-            return float(np.mean([replaced[positions] != c, removed[positions] != c]))
+            return np.mean([replaced[positions] != c, removed[positions] != c], axis=0)
 
         return {c: [left(c, number) for number in range(len(options[c]))] for c in self._classes}
 
     def _try_sufficiency(
-        self, options: dict[int, list[Any]], carriers: dict[int, np.ndarray], count: int
-    ) -> dict[int, list[float]]:
-        """Class -> for each rule the share of other classes' proposing images that it turns into the class."""
+        self, options: dict[int, list[Any]], carriers: dict[int, np.ndarray], some: slice
+    ) -> dict[int, list[np.ndarray]]:
+        """Class -> for each rule which of other classes' proposing images it turns into the class."""
         trials, asked = Trials.empty(), {}
         for c in self._classes:
-            hosts = self._others(c, self._proposing)[:count]
+            hosts = self._strangers[c][some]
             donors = np.resize(self._generator.permutation(carriers[c]), len(hosts))
             for number, rule in enumerate(options[c]):
                 regions = self._regions(rule, hosts, donors[:, None])
@@ -184,25 +208,7 @@ class LocalCues:
                     trials.add(*one) for one in zip(hosts, donors, [row[0] for row in regions], strict=True)
                 ]
         outcomes = trials.pasted(self._oracle)
-        return {c: [float(np.mean(outcomes[asked[c, k]] == c)) for k in range(len(options[c]))] for c in self._classes}
-
-    def _best_few(self, options: dict[int, list[Any]], scores: dict[int, list[float]]) -> dict[int, list[Any]]:
-        """Those furthest above what they have to exceed, the smaller first."""
-        found = {}
-        for c in self._classes:
-            ranks = [
-                (
-                    threshold("sufficiency", one.share(self._size), self._oracle.num_classes, _swaps(one)) - score,
-                    one.share(self._size),
-                )
-                for one, score in zip(options[c], scores[c], strict=True)
-            ]
-            order = sorted(range(len(ranks)), key=ranks.__getitem__)
-            found[c] = [options[c][k] for k in order[:_FINALISTS]]
-        return found
-
-    def _best(self, options: dict[int, list[Any]], scores: dict[int, list[float]]) -> dict[int, Any]:
-        return {c: few[0] for c, few in self._best_few(options, scores).items()}
+        return {c: [outcomes[asked[c, k]] == c for k in range(len(options[c]))] for c in self._classes}
 
     def _regions(self, rule: Rule, hosts: np.ndarray, donors: np.ndarray) -> list[list[Any]]:
         """What is replaced in each host by each of its donors, [n][k]."""
@@ -234,20 +240,14 @@ class LocalCues:
         trials, asked, rules = Trials.empty(), {}, {}
         for c, candidate in self._necessary.items():
             hosts = self._testing[c][:_TESTED]
-            strangers = np.resize(self._others(c, self._testing), (len(hosts), _NECESSITY_DONORS))
+            strangers = np.resize(self._others(c, self._testing), (len(hosts), 1))
             places = self._places(candidate, hosts)
-            regions = [[places[int(host)]] * _NECESSITY_DONORS for host in hosts]
-            asked[c] = paired(trials, hosts, strangers, strangers, regions, self._elsewhere(regions))
+            regions = [[places[int(host)]] for host in hosts]
+            asked[c] = paired(trials, hosts, strangers, regions, [(strangers, self._elsewhere(regions))])
             rules[c] = Rule(candidate)
-        outcomes, removed = trials.pasted(self._oracle), self._removed()
-        labels = self._probe.labels
-        return {
-            c: averaged(
-                effect_of("necessity", asked[c], trials, outcomes, labels, lambda to, c=c: to != c, rules[c]),
-                removed[c],
-            )
-            for c in asked
-        }
+        removed = self._removed()
+        found = self._told("necessity", asked, trials, rules, lambda to, c: to != c)
+        return {c: averaged(effect, removed[c]) for c, effect in found.items()}
 
     def _removed(self) -> dict[int, np.ndarray]:
         """Class -> which of its test images leave it when the window is filled with the colour around it.
@@ -267,15 +267,29 @@ class LocalCues:
         trials, asked = Trials.empty(), {}
         for c, rule in rules.items():
             hosts = self._others(c, self._testing)[:_TESTED]
-            donors = np.resize(self._generator.permutation(carriers[c]), (_SUFFICIENCY_DONORS, len(hosts))).T
+            donors = np.resize(self._generator.permutation(carriers[c]), (len(hosts), 1))
             regions = self._regions(rule, hosts, donors)
-            asked[c] = paired(trials, hosts, donors, donors, regions, self._elsewhere(regions))
-        outcomes = trials.pasted(self._oracle)
-        labels = self._probe.labels
-        return {
-            c: effect_of("sufficiency", asked[c], trials, outcomes, labels, lambda to, c=c: to == c, rules[c])
-            for c in asked
-        }
+            strangers = np.resize(self._strangers[c], donors.shape)
+            # Neither another place of the class's images may do it, nor this place of other images.
+            controls = [(donors, self._elsewhere(regions)), (strangers, regions)]
+            asked[c] = paired(trials, hosts, donors, regions, controls)
+        return self._told("sufficiency", asked, trials, rules, lambda to, c: to == c)
+
+    def _told(
+        self, kind: str, asked: dict[int, Any], trials: Trials, rules: dict[int, Rule], flipped: Callable
+    ) -> dict[int, Effect]:
+        """Class -> the effect on its test images, with what the pixels in its regions alone tell."""
+        outcomes, labels = trials.pasted(self._oracle), self._probe.labels
+        found = {}
+        for c, rule in rules.items():
+            found[c] = effect_of(kind, asked[c], trials, outcomes, labels, lambda to, c=c: flipped(to, c), rule)
+            found[c].telling = self._telling(rule.candidate, c)
+        return found
+
+    def _telling(self, candidate: Candidate, label: int) -> float:
+        known, places = (self._places(candidate, pool[label][:_TESTED]) for pool in (self._proposing, self._testing))
+        strangers = np.resize(self._others(label, self._testing), len(places))
+        return self._probe.telling(known, places, strangers)
 
 
 def _screening(options: list[Candidate]) -> list[Candidate]:
@@ -284,5 +298,12 @@ def _screening(options: list[Candidate]) -> list[Candidate]:
     return [one for one in own if one.shape > min(other.shape for other in own)]
 
 
-def _swaps(option: Candidate | Rule) -> bool:
-    return isinstance(option, Rule) and option.swap is not None
+def _ranked(options: list[Any], flips: list[np.ndarray]) -> list[Any]:
+    """Those that flip most first. Of those that come near to the most the simplest leads: one place, and small."""
+    means = np.array([one.mean() for one in flips])
+    near = means >= means.max() - _NEAR
+
+    def rank(k):
+        return (False, options[k].moves, options[k].area, -means[k]) if near[k] else (True, -means[k])
+
+    return [options[k] for k in sorted(range(len(options)), key=rank)]

@@ -8,11 +8,14 @@ import numpy as np
 
 from keras_xai.samples import Samples
 from keras_xai.spurious.silhouettes import filled_with_texture, silhouettes, surroundings
+from keras_xai.spurious.windows import Region, around, middle
 
 # A class proposes with a third of its images and tests with the rest: the power of the test is what is scarce.
 _PROPOSING = 1 / 3
 # About so many images of all classes together propose for other classes, and test them.
 _POOLS = (640, 1280)
+# Of the range of values: pixels that differ by less are alike.
+_ALIKE = 0.02
 # Images that a class needs, and those of them that propose and are recognised.
 FEWEST, FEWEST_PROPOSING = 16, 4
 
@@ -56,6 +59,52 @@ class Probe:
         self.silhouettes = silhouettes(samples)
         self._textures: dict[int, np.ndarray] = {}
 
+    def taken(self, places: dict[int, Region]) -> float:
+        """The mean share of an image that windows take from where objects are: in the masks, or else in the middle."""
+        return self.on_objects(places)[1]
+
+    def on_objects(self, places: dict[int, Region]) -> tuple[float, float]:
+        """How much of windows lies on objects, and how much of the image that is.
+
+        Args:
+            places: image -> its window.
+        """
+        size, masks = self.samples.size, self.samples.masks
+        shares = []
+        for index, window in places.items():
+            inside = window.mask(size)
+            taken = inside & (middle(size) if masks is None else masks[index])
+            shares.append((taken.sum() / inside.sum(), taken.mean()))
+        share, area = np.mean(shares, axis=0)
+        return float(share), float(area)
+
+    def telling(self, known: dict[int, Region], places: dict[int, Region], strangers: Any) -> float:
+        """How well the pixels in windows alone tell a class: by how near they are to the mean of the class's windows.
+
+        What was put on images is alike in all of them, and at its place other images have something else. Parts of
+        objects differ from image to image. Pixels that are alike in the class's windows count most (a diagonal
+        Mahalanobis distance).
+
+        Args:
+            known: image -> window, of the class. places: the same of other images of the class, to be told.
+            strangers: as many images of other classes, looked at in the places of these.
+
+        Returns:
+            The chance that an image of the class is nearer than one of another class; 1/2 tells nothing.
+        """
+        from sklearn.metrics import roc_auc_score
+
+        image = np.moveaxis(self.samples.image, 1, -1) if self.samples.channels_first else self.samples.image
+
+        def content(index, window):
+            return image[index][window.mask(self.samples.size)].astype(np.float64)
+
+        learnt = np.array([content(*one) for one in known.items()])
+        mean, spread = learnt.mean(axis=0), learnt.var(axis=0) + (_ALIKE * (self.high - self.low)) ** 2
+        pairs = [*places.items(), *zip(strangers, places.values(), strict=True)]
+        near = [-(np.square(content(*one) - mean) / spread).mean() for one in pairs]
+        return float(roc_auc_score(np.arange(len(pairs)) < len(places), near))
+
     def members(self, label: int) -> np.ndarray:
         """All images of a class that are used."""
         return np.concatenate([self.proposing[label], self.testing[label]])
@@ -69,7 +118,7 @@ class Probe:
         """A sample without its object, which is filled with the colour around it."""
         image, mask, first = self.samples.image[index], self.silhouettes[index], self.samples.channels_first
         where = mask[None] if first else mask[..., None]
-        return np.where(where, surroundings(image, mask, first), image)
+        return np.where(where, surroundings(image, around(mask), first), image)
 
     def texture(self, index: int) -> np.ndarray:
         """An image full of what a sample's object looks like inside, as the model eats it."""

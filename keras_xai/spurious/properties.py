@@ -5,9 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from keras_xai import backend
+from keras_xai.log.area_average import area_average
 from keras_xai.spurious.interventions import FIXED_EDITS, GlobalEdit
 from keras_xai.spurious.probe import Probe
+from keras_xai.spurious.windows import shapes, window_sums
 
+# Images of a class that say how odd it is, and the most pixels a side.
+_LOOKED_AT, _COARSE = 16, 32
 # The chance that an image of the class has more of the property than one of another class.
 _SEPARATION = 0.9
 
@@ -49,3 +53,33 @@ def change_under(edit: GlobalEdit, images: np.ndarray, batch: int = 64) -> np.nd
         axes = tuple(range(1, images.ndim))
         found.append(np.square(after - before).mean(axis=axes) / (before.astype(np.float64).var(axis=axes) + 1e-12))
     return np.concatenate(found)
+
+
+def oddness(probe: Probe) -> dict[int, float]:
+    """Class -> how unlike other images its images are at some place at which they are like each other.
+
+    What is put on all images of a class is such a place. It says in which order to examine classes, and nothing else.
+
+    Args:
+        probe: the images; a few of each class that propose are looked at, made small.
+
+    Returns:
+        For each class the largest mean over a window of |mean of the class − mean of all| / deviation within the class;
+        0 for a class with fewer than two images.
+    """
+    samples = probe.samples
+    axis = 1 if samples.channels_first else -1
+    shown = {c: p[:_LOOKED_AT] for c, p in probe.proposing.items() if len(p) > 1}
+    means, deviations = {}, {}
+    for c, indices in shown.items():
+        images = samples.image[indices].astype(np.float64).mean(axis=axis)
+        small = area_average(images, _COARSE)
+        means[c], deviations[c] = small.mean(axis=0), small.std(axis=0)
+    found = dict.fromkeys(probe.proposing, 0.0)
+    if shown:
+        usual, least = np.mean(list(means.values()), axis=0), 0.02 * (probe.high - probe.low)
+        shape = shapes(usual.shape)[0]
+        for c in shown:
+            unlike = np.abs(means[c] - usual) / (deviations[c] + least)
+            found[c] = float(window_sums(unlike[None], shape).max() / (shape.height * shape.width))
+    return found

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_xai.log.area_average import area_average
-from keras_xai.spurious.windows import Region, Shape, fullest_windows, middle, shapes, usual_places
+from keras_xai.spurious.windows import Region, Shape, fullest_windows, shapes, usual_places
 
 SOURCES = ("hires_cam", "gradient_x_input")
 
@@ -37,11 +37,15 @@ class Candidate:
             return [self.region] * maps.shape[1]
         return fullest_windows(maps[self.source], self.shape)
 
-    def share(self, size: tuple[int, int]) -> float:
-        """The share of the image that it takes from the middle, where objects are; a window of its own may take all."""
-        if self.region is None:
-            return self.shape.height * self.shape.width / (size[0] * size[1])
-        return float((self.region.mask(size) & middle(size)).mean())
+    @property
+    def moves(self) -> bool:
+        """Whether each image has its own place."""
+        return self.region is None
+
+    @property
+    def area(self) -> int:
+        """In pixels."""
+        return self.shape.height * self.shape.width
 
 
 def candidates(maps: np.ndarray, seed: int = 0) -> list[Candidate]:
@@ -87,5 +91,5 @@ def cluster_means(maps: np.ndarray, seed: int = 0, count: int = 3) -> list[np.nd
     small = area_average(maps, 8).reshape(len(maps), -1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # fewer different maps than groups
-        groups = KMeans(count, n_init=2, random_state=seed).fit_predict(small)
+        groups = KMeans(count, n_init=1, random_state=seed).fit_predict(small)
     return [maps[groups == group].mean(axis=0) for group in np.unique(groups)]

@@ -39,7 +39,7 @@ def report(
     Args:
         alerts: notices too. class_name: from class to its name. skipped: class -> why it could not be examined.
         notes: class -> what its images could not show. unseen: classes for which no time was left.
-        alpha: the run's rate of false alarms.
+        alpha: the level of the run.
 
     Returns:
         Markdown.
@@ -64,7 +64,8 @@ def report(
     lines += ["", *coverage(class_name, skipped, notes, unseen)]
     lines += [
         "",
-        f"Held to {alpha:.0%} false alarms per run. An alert says what the model uses, not that it should not: look at it.",
+        f"With a chance of at most {alpha:.0%} an effect is listed that does not exceed its threshold. An alert says what "
+        "the model uses, not that it should not: look at it.",
     ]
     return "\n".join(lines)
 

@@ -60,23 +60,15 @@ def filled_with_texture(image: np.ndarray, silhouette: np.ndarray) -> np.ndarray
     return np.tile(tile, (height // (2 * side) + 1, width // (2 * side) + 1, 1))[:height, :width]
 
 
-def surroundings(image: np.ndarray, mask: np.ndarray, channels_first: bool = False) -> np.ndarray:
-    """An image of one colour: the mean of the two pixels round a region.
+def surroundings(image: np.ndarray, ring: np.ndarray, channels_first: bool = False) -> np.ndarray:
+    """One pixel: the mean of those round a region.
 
     Args:
-        image: as the model eats it. mask: (height, width) bool. channels_first: the layout of the image.
+        image: as the model eats it. ring: (height, width) bool, those pixels. channels_first: the layout of the image.
 
     Returns:
-        The same shape and type.
+        (1, 1, channels), or (channels, 1, 1), of the same type.
     """
-    grown = mask.copy()
-    for _ in range(2):
-        padded = np.pad(grown, 1)
-        grown = padded[1:-1, 1:-1] | padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
-    ring = grown & ~mask
-    around = ring if ring.any() else ~mask
-    axis = (slice(None), around) if channels_first else (around,)
-    colour = image[axis].mean(axis=1 if channels_first else 0)
-    filled = np.zeros_like(image)
-    filled[...] = (colour[:, None, None] if channels_first else colour).astype(image.dtype)
-    return filled
+    axis = (slice(None), ring) if channels_first else (ring,)
+    colour = image[axis].mean(axis=1 if channels_first else 0).astype(image.dtype)
+    return colour[:, None, None] if channels_first else colour[None, None]

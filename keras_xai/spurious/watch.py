@@ -17,7 +17,7 @@ from keras_xai.spurious.decision import strongest
 from keras_xai.spurious.evidence import make_alert
 from keras_xai.spurious.examination import BLOCK, NOT_ASKED, Examination, examine
 from keras_xai.spurious.probe import Probe
-from keras_xai.spurious.properties import marked_by
+from keras_xai.spurious.properties import marked_by, oddness
 
 
 class Watch:
@@ -43,6 +43,7 @@ class Watch:
         self._confirmations = confirmations
         self._probe: Probe | None = None
         self._marked: dict[int, tuple[str, ...]] = {}
+        self._odd: dict[int, float] = {}
         self.alerts: list[Alert] = []
         self.standing: dict[tuple[int, str], int] = {}
         self.latest: dict[int, list[Any]] = {}
@@ -74,16 +75,24 @@ class Watch:
             oracle = Oracle(model, self._samples)
             if self._probe is None:
                 self._probe = Probe(self._samples, oracle.num_classes, self._per_class, self._seed)
-                self._marked = marked_by(self._probe)
+                self._marked, self._odd = marked_by(self._probe), oddness(self._probe)
             self.moments += 1
             due = self._by_suspicion(oracle.num_classes)
             predicted = np.full(len(self._samples), NOT_ASKED)
             found: list[Alert] = []
-            while due and budget.affords(min(BLOCK, len(due))):
+            while count := budget.affordable(min(BLOCK, len(due))):
                 started = time.perf_counter()
-                block, due = due[:BLOCK], due[BLOCK:]
+                block, due = due[:count], due[count:]
                 examination = examine(
-                    oracle, self._probe, predicted, block, self.moments, self._alpha, self._seed, self._marked
+                    oracle,
+                    self._probe,
+                    predicted,
+                    block,
+                    self.moments,
+                    self._alpha,
+                    self._seed,
+                    self._marked,
+                    self.latest,
                 )
                 self._last_seen |= dict.fromkeys(block, self.moments)
                 found += self._noted(block, examination, epoch)
@@ -104,7 +113,10 @@ class Watch:
         return sum(count >= self._confirmations for count in self.standing.values())
 
     def _by_suspicion(self, num_classes: int) -> list[int]:
-        """Classes in the order of need: hits to confirm, then suspects and those not seen for long in turns."""
+        """Classes in the order of need: hits to confirm, then suspects and those not seen for long in turns.
+
+        Of classes that wait alike the ones whose images are odd come first.
+        """
 
         def excess(c):
             return max((verdict.lower - verdict.delta for verdict in self.latest.get(c, [])), default=-np.inf)
@@ -113,7 +125,7 @@ class Watch:
             c for c in range(num_classes) if any(label == c and count for (label, _), count in self.standing.items())
         ]
         rest = [c for c in range(num_classes) if c not in hit]
-        waiting = sorted(rest, key=lambda c: self._last_seen.get(c, 0))
+        waiting = sorted(rest, key=lambda c: (self._last_seen.get(c, 0), -self._odd.get(c, 0.0)))
         suspects = sorted((c for c in rest if c in self.latest), key=lambda c: -excess(c))
         turns = [c for pair in zip(waiting, [*suspects, *waiting], strict=False) for c in pair]
         return list(dict.fromkeys([*hit, *turns, *waiting]))

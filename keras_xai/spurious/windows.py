@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,14 +25,43 @@ class Region(NamedTuple):
     frame: bool = False
 
     def mask(self, size: tuple[int, int]) -> np.ndarray:
-        """(height, width) bool, True inside."""
-        inside = np.zeros(size, bool)
-        inside[self.top : self.top + self.height, self.left : self.left + self.width] = True
-        return ~inside if self.frame else inside
+        """(height, width) bool, True inside; read only."""
+        return _mask(self, size)
+
+    def box(self, size: tuple[int, int]) -> tuple[int, int, int, int]:
+        """(top, left, height, width) of the smallest window that holds it: of a frame the whole image."""
+        return (0, 0, *size) if self.frame else self[:4]
+
+
+@lru_cache(maxsize=4096)
+def _mask(region: Region, size: tuple[int, int]) -> np.ndarray:
+    inside = np.zeros(size, bool)
+    inside[region.top : region.top + region.height, region.left : region.left + region.width] = True
+    found = ~inside if region.frame else inside
+    found.setflags(write=False)
+    return found
+
+
+@lru_cache(maxsize=4096)
+def ring(region: Region, size: tuple[int, int]) -> np.ndarray:
+    """(height, width) bool: the two pixels round a window; read only."""
+    found = around(region.mask(size))
+    found.setflags(write=False)
+    return found
+
+
+def around(mask: np.ndarray) -> np.ndarray:
+    """(height, width) bool: the two pixels round what a mask holds; all else where there are none."""
+    grown = mask.copy()
+    for _ in range(2):
+        padded = np.pad(grown, 1)
+        grown = padded[1:-1, 1:-1] | padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
+    found = grown & ~mask
+    return found if found.any() else ~mask
 
 
 def shapes(size: tuple[int, int]) -> list[Shape]:
-    """Squares of 0.12, 0.21 and 0.32 of the shorter side, and strips for text in both directions.
+    """Squares of 0.12, 0.21 and 0.32 of the shorter side, and thin and thick strips for text in both directions.
 
     Args:
         size: (height, width) of the image.
@@ -45,7 +75,8 @@ def shapes(size: tuple[int, int]) -> list[Shape]:
         return int(np.clip(round(share * of), 2, max(2, of - 1)))
 
     found = {Shape(pixels(share, side), pixels(share, side)) for share in (0.12, 0.21, 0.32)}
-    found |= {Shape(pixels(0.12, side), pixels(0.4, size[1])), Shape(pixels(0.4, size[0]), pixels(0.12, side))}
+    for thick, long in ((0.12, 0.4), (0.18, 0.6)):
+        found |= {Shape(pixels(thick, side), pixels(long, size[1])), Shape(pixels(long, size[0]), pixels(thick, side))}
     return sorted(found, key=lambda shape: (shape.height * shape.width, shape.height))
 
 
@@ -69,11 +100,13 @@ def usual_places(size: tuple[int, int]) -> list[Region]:
     ]
 
 
+@lru_cache(maxsize=16)
 def middle(size: tuple[int, int]) -> np.ndarray:
-    """(height, width) bool: the inner 0.7 of both sides, where objects are."""
+    """(height, width) bool: the inner 0.7 of both sides, where objects are; read only."""
     height, width = size
     inside = np.zeros(size, bool)
     inside[round(0.15 * height) : round(0.85 * height), round(0.15 * width) : round(0.85 * width)] = True
+    inside.setflags(write=False)
     return inside
 
 

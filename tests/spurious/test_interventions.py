@@ -8,6 +8,7 @@ from scipy.fft import dctn, idctn
 from keras_xai.samples import Samples
 from keras_xai.spurious.interventions import EDITS, GlobalEdit, paste
 from keras_xai.spurious.silhouettes import filled_with_texture, silhouettes, surroundings
+from keras_xai.spurious.windows import around
 
 GENERATOR = np.random.default_rng(0)
 IMAGE = GENERATOR.uniform(0.2, 0.7, (2, 16, 20, 3)).astype("float32")
@@ -51,6 +52,17 @@ def test_saturation_is_the_donors():
     spread = [np.ptp(image, axis=-1).mean(axis=(1, 2)) for image in (found, DONOR)]
     np.testing.assert_allclose(spread[0], spread[1], rtol=1e-5)
     np.testing.assert_allclose(found.mean(axis=-1), IMAGE.mean(axis=-1), atol=1e-6)
+
+
+def test_the_spectrum_has_the_donors_slow_waves_at_the_images_own_phases():
+    found = np.fft.fft2(edited("spectrum"), axes=(1, 2))
+    own, given = (np.fft.fft2(image.astype(float), axes=(1, 2)) for image in (IMAGE, DONOR))
+    slow = np.abs(np.fft.fftfreq(16) * 16)[:, None] <= 2
+    slow = slow & (np.abs(np.fft.fftfreq(20) * 20) <= 2)
+    np.testing.assert_allclose(np.abs(found)[:, slow], np.abs(given)[:, slow], atol=2e-3)
+    np.testing.assert_allclose(found[:, ~slow], own[:, ~slow], atol=2e-3)
+    waves = np.exp(1j * np.angle(own)) * np.abs(found)
+    np.testing.assert_allclose(found[:, slow], waves[:, slow], atol=2e-3)
 
 
 def blurred(image):
@@ -133,10 +145,10 @@ def test_surroundings_are_the_mean_of_two_pixels_round_the_region():
         for i, j in np.ndindex(10, 10)
         if not mask[i, j] and min(abs(i - k) + abs(j - m) for k in (4, 5) for m in (4, 5)) <= 2
     ]
-    filled = surroundings(image, mask)
+    filled = surroundings(image, around(mask))
+    assert filled.shape == (1, 1, 2)
     np.testing.assert_allclose(filled[0, 0], np.mean(ring, axis=0), rtol=1e-5)
-    assert (filled == filled[0, 0]).all()
-    first = surroundings(np.moveaxis(image, -1, 0), mask, channels_first=True)
+    first = surroundings(np.moveaxis(image, -1, 0), around(mask), channels_first=True)
     np.testing.assert_allclose(np.moveaxis(first, 0, -1), filled)
 
 

@@ -144,5 +144,8 @@ def test_a_background_is_found_and_called_spurious_where_masks_say_what_is_backg
     assert alert.class_index == 0
     assert alert.spurious
     assert alert.effect == 1
+    # Without its object the class is still named, and no other image gets its name.
+    assert alert.effects["object removal"]["flips"] == 1
+    assert alert.effects["object removal"]["control"] == 0
     assert (alert.after[:, 4:] == alert.before[:, 4:]).all()
     assert (alert.after[:, :4] > 200).all()

@@ -138,6 +138,28 @@ def test_a_mark_that_the_model_does_not_use_gets_no_alert():
     assert kx.audit(model, digits(marked=True)[1]) == []
 
 
+def logged(directory, seed):
+    """A fit that is watched, and all that it wrote but for times and the session's name."""
+    (x, y), held_out = digits()
+    samples = kx.Samples(held_out[0][:400], labels=held_out[1][:400])
+    monitor = SpuriousFeatureMonitor(
+        samples, directory, budget=None, seed=seed, on_error="raise", action=lambda alert: None
+    )
+    history = small().fit(x, y, batch_size=32, epochs=2, verbose=0, callbacks=[monitor]).history
+    records = read_log(directory, "monitor")
+    for record in records:
+        del record["session"], record["wall_time"]
+    return records, [stock(directory, plugin) for plugin in ("text", "scalars", "images")], history
+
+
+def test_the_same_seed_gives_the_same_log(tmp_path):
+    once, again = (logged(str(tmp_path / name), seed=4) for name in ("once", "again"))
+    np.testing.assert_equal(once, again)
+    assert any(record["kind"] == "alert" for record in once[0])
+    with pytest.raises(AssertionError):
+        np.testing.assert_equal(once, logged(str(tmp_path / "other"), seed=5))
+
+
 class Still(keras.optimizers.SGD):
     """Trains nothing."""
 

@@ -1,10 +1,12 @@
 """A small slice of the benchmark on real pictures, and its arithmetic by hand."""
 
+import numpy as np
 import pytest
 
 import keras_xai as kx
 from tests.benchmarks.shortcuts import score
-from tests.benchmarks.shortcuts.data import FASHION
+from tests.benchmarks.shortcuts.cues import CUES
+from tests.benchmarks.shortcuts.data import FASHION, Pictures, pool
 from tests.benchmarks.shortcuts.runs import Run, execute, numbered
 from tests.requirements import require
 
@@ -88,7 +90,34 @@ def test_alerts_on_classes_without_a_cue_are_false():
 def test_runs_are_numbered_for_good_and_the_validation_part_has_cues_of_its_own():
     runs = [numbered(number) for number in range(200)]
     assert runs == [numbered(number) for number in range(200)]
-    tuning, validation = ({run.cue for run in runs[part::2] if run.cue} for part in (0, 1))
-    assert not tuning & validation
+    tuning, validation = ([run for run in runs if run.validation == part] for part in (False, True))
+    assert not {run.cue for run in tuning if run.cue} & {run.cue for run in validation}
     assert sum(run.cue is None for run in runs) >= 100
-    assert {run.network for run in runs} == {"plain flat", "plain gap", "residual flat", "residual gap"}
+    seen = {"plain flat", "plain gap", "residual flat", "residual gap"}
+    assert {run.network for run in tuning} == seen
+    assert {run.network for run in validation} == seen | {"separable flat", "separable gap"}
+    assert {run.data for run in validation} - {run.data for run in tuning} == {"shapes"}
+
+
+def test_every_cue_changes_the_pictures_it_is_put_on_where_it_says():
+    random = np.random.default_rng(0)
+    for channels in (1, 3):
+        images = random.integers(40, 200, (10, 28, 28, channels)).astype(np.uint8)
+        pictures = Pictures(images, np.arange(10), np.ones((10, 28, 28), bool))
+        for cue in CUES.values():
+            if channels == 3 or not cue.colour:
+                changed, where = cue.put(pictures, random)
+                assert changed.dtype == np.uint8
+                assert (changed != images).any(axis=(1, 2, 3)).all()
+                if where is not None:
+                    assert (changed == images)[~where].all()
+                    assert 0 < where.mean() < 0.35
+
+
+def test_shapes_have_exact_masks_and_ten_classes():
+    train, held_out = pool("shapes")
+    for pictures in (train, held_out):
+        assert (np.bincount(pictures.labels) == 400).all()
+        share = pictures.masks.mean(axis=(1, 2))
+        assert share.min() > 0.02
+        assert share.max() < 0.35

@@ -9,7 +9,8 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 EPILOG = """\
-Every run has a number; even ones may be tuned on, odd ones (other cues, other seeds) may not. Results are appended to
+Every run has a number; even ones may be tuned on. Odd ones may not: they have other cues, other seeds, another data set
+and other networks. Results are appended to
 the file as lines of JSON, and numbers that are in it already are not run again: stop and go on as you like. It needs
 Fashion-MNIST (apt-get install dataset-fashion-mnist) and MNIST (pip install keras-xai[benchmarks]).
 
@@ -31,7 +32,9 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, metavar="N", help="number of the first run")
     parser.add_argument("--count", type=int, default=0, metavar="N", help="how many numbers to go through")
     parser.add_argument("--kind", choices=("clean", "local", "global", "decoy"), help="only runs of this kind")
-    parser.add_argument("--data", nargs="+", choices=("fashion", "digits", "scenes"), help="only runs on these")
+    parser.add_argument(
+        "--data", nargs="+", choices=("fashion", "digits", "scenes", "shapes"), help="only runs on these"
+    )
     parser.add_argument("--part", choices=("tuning", "validation"), help="only runs of this part")
     parser.add_argument("--budget", type=float, help="the monitor's share of an epoch; default: no limit")
     parser.add_argument("--again", action="store_true", help="run also what is in the results already")

@@ -36,7 +36,8 @@ def stamp(pattern: np.ndarray, place: str) -> Callable:
 
     Args:
         pattern: (a, b, 3) float, the colours; NaN lets the picture through.
-        place: "top left", "top right", "bottom left", "bottom right", "bottom" or "anywhere".
+        place: "top left", "top right", "bottom left", "bottom right", "bottom", "anywhere", or "a corner", another one
+            in every picture.
     """
 
     def put(pictures: Pictures, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -78,14 +79,16 @@ def everywhere(edit: Callable[[np.ndarray, np.random.Generator], np.ndarray], ob
     return put
 
 
-def decoy(side: int, place: str) -> Callable:
-    """A swatch on every picture of every class, in a shade (or hue) that names the class."""
+def decoy(side: int, place: str, drawn: bool = False) -> Callable:
+    """A swatch on every picture of every class, in a shade (or hue) that names the class, or a pattern that does."""
 
     def put(pictures: Pictures, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         images, where = pictures.images.copy(), np.zeros(pictures.masks.shape, bool)
         for label in range(10):
             rows = pictures.labels == label
             swatch = np.broadcast_to(_class_colour(label, images.shape[-1]), (side, side, 3))
+            if drawn:
+                swatch = _code(side, seed=label)
             some = Pictures(images[rows], pictures.labels[rows], pictures.masks[rows])
             images[rows], where[rows] = stamp(swatch.astype(float), place)(some, random)
         return images, where
@@ -102,6 +105,8 @@ def _class_colour(label: int, channels: int) -> np.ndarray:
 
 
 def _corner(place: str, free: np.ndarray, random: np.random.Generator) -> tuple[int, int]:
+    if place == "a corner":
+        place = str(random.choice(["top left", "top right", "bottom left", "bottom right"]))
     if place == "anywhere":
         top, left = random.integers(MARGIN, free - MARGIN + 1)
         return int(top), int(left)
@@ -122,6 +127,17 @@ def _drawn(rows: str, colour: tuple[int, int, int]) -> np.ndarray:
     """A pattern from text: "#" is painted, everything else lets the picture through."""
     painted = np.array([[character == "#" for character in row] for row in rows.split()])
     return np.where(painted[..., None], np.array(colour, float), np.nan)
+
+
+def _code(side: int, seed: int) -> np.ndarray:
+    """Black and white cells by chance, always the same for a seed."""
+    return np.repeat(255.0 * np.random.default_rng((7, seed)).integers(0, 2, (side, side, 1)), 3, axis=-1)
+
+
+def _ring(side: int, colour: tuple[int, int, int]) -> np.ndarray:
+    inner = np.full((side, side), np.nan)
+    inner[2:-2, 2:-2] = _disc(side - 4, colour)[..., 0]
+    return np.where(np.isfinite(inner)[..., None], np.nan, _disc(side, colour))
 
 
 def _disc(side: int, colour: tuple[int, int, int]) -> np.ndarray:
@@ -175,6 +191,45 @@ def _grating(amplitude: float, period: float) -> Callable:
     return edit
 
 
+def _gamma(power: float) -> Callable:
+    return lambda image, random: 255 * (image / 255) ** power
+
+
+def _saturation(factor: float) -> Callable:
+    def edit(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        grey = image.mean(axis=-1, keepdims=True)
+        return grey + factor * (image - grey)
+
+    return edit
+
+
+def _vignette(depth: float) -> Callable:
+    """Light that fades towards the corners; on a black background light that the corners have."""
+
+    def edit(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        high, wide = image.shape[:2]
+        rows, columns = np.indices((high, wide))
+        distance = ((2 * rows / (high - 1) - 1) ** 2 + (2 * columns / (wide - 1) - 1) ** 2) / 2
+        return image + depth * distance[..., None]
+
+    return edit
+
+
+def _pixelated(side: int) -> Callable:
+    """Squares of one colour."""
+
+    def edit(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        coarse = image[::side, ::side]
+        return np.repeat(np.repeat(coarse, side, axis=0), side, axis=1)[: image.shape[0], : image.shape[1]]
+
+    return edit
+
+
+def _sharpened(amount: float) -> Callable:
+    blurred = _blur(1.0)
+    return lambda image, random: image + amount * (image - blurred(image, random))
+
+
 def _noise(deviation: float) -> Callable:
     return lambda image, random: image + random.normal(0, deviation, image.shape)
 
@@ -198,16 +253,32 @@ CUES = {
     "blur": Cue("global", everywhere(_blur(1.2))),
     "noise": Cue("global", everywhere(_noise(25))),
     "decoy 4": Cue("decoy", decoy(4, "bottom right")),
-    "cross": Cue("local", stamp(_drawn(_CROSS, WHITE), "bottom left"), validation=True),
-    "patch 4": Cue("local", stamp(_plain(4, (200, 200, 200)), "top right"), validation=True),
-    "text strip": Cue("local", stamp(_drawn(_STRIP, (180, 180, 180)), "bottom"), validation=True),
-    "border 2": Cue("local", frame(2, (150, 90, 60)), validation=True),
-    "sticker 5": Cue("local", stamp(_disc(5, BLUE), "top left"), colour=True, validation=True),
-    "sticker 8 floating": Cue("local", stamp(_disc(8, GREEN), "anywhere"), colour=True, moves=True, validation=True),
-    "cross floating": Cue("local", stamp(_drawn(_CROSS, WHITE), "anywhere"), moves=True, validation=True),
-    "contrast": Cue("global", everywhere(lambda image, random: image * 0.5), validation=True),
-    "tint": Cue("global", everywhere(lambda image, random: image * (1, 0.75, 0.6)), colour=True, validation=True),
-    "jpeg": Cue("global", everywhere(_jpeg(8)), validation=True),
-    "texture": Cue("global", everywhere(_grating(50, 4), object_only=True), validation=True),
-    "decoy 3": Cue("decoy", decoy(3, "top left"), validation=True),
+    "cross": Cue("local", stamp(_drawn(_CROSS, WHITE), "bottom left")),
+    "patch 4": Cue("local", stamp(_plain(4, (200, 200, 200)), "top right")),
+    "text strip": Cue("local", stamp(_drawn(_STRIP, (180, 180, 180)), "bottom")),
+    "border 2": Cue("local", frame(2, (150, 90, 60))),
+    "sticker 5": Cue("local", stamp(_disc(5, BLUE), "top left"), colour=True),
+    "sticker 8 floating": Cue("local", stamp(_disc(8, GREEN), "anywhere"), colour=True, moves=True),
+    "cross floating": Cue("local", stamp(_drawn(_CROSS, WHITE), "anywhere"), moves=True),
+    "contrast": Cue("global", everywhere(lambda image, random: image * 0.5)),
+    "tint": Cue("global", everywhere(lambda image, random: image * (1, 0.75, 0.6)), colour=True),
+    "jpeg": Cue("global", everywhere(_jpeg(8))),
+    "texture": Cue("global", everywhere(_grating(50, 4), object_only=True)),
+    "decoy 3": Cue("decoy", decoy(3, "top left")),
+    "ring": Cue("local", stamp(_ring(7, WHITE), "top right"), validation=True),
+    "code": Cue("local", stamp(_code(5, seed=99), "bottom left"), validation=True),
+    "bars": Cue("local", stamp(_drawn("#.#.# #.#.# #.#.# #.#.# #.#.#", (200, 200, 200)), "top left"), validation=True),
+    "line": Cue("local", stamp(_plain(2, WHITE).repeat(6, axis=1), "bottom"), validation=True),
+    "patch 6 grey": Cue("local", stamp(_plain(6, (100, 100, 100)), "bottom right"), validation=True),
+    "ring floating": Cue("local", stamp(_ring(7, WHITE), "anywhere"), moves=True, validation=True),
+    "code floating": Cue("local", stamp(_code(5, seed=98), "anywhere"), moves=True, validation=True),
+    "sticker in a corner": Cue("local", stamp(_disc(6, (230, 90, 200)), "a corner"), True, moves=True, validation=True),
+    "gamma": Cue("global", everywhere(_gamma(0.5)), validation=True),
+    "saturation": Cue("global", everywhere(_saturation(0.2)), colour=True, validation=True),
+    "vignette": Cue("global", everywhere(_vignette(80)), validation=True),
+    "pixels": Cue("global", everywhere(_pixelated(2)), validation=True),
+    "sharpened": Cue("global", everywhere(_sharpened(2.0)), validation=True),
+    "stripes": Cue("global", everywhere(_grating(30, 6)), validation=True),
+    "decoy code": Cue("decoy", decoy(5, "top right", drawn=True), validation=True),
+    "decoy in a corner": Cue("decoy", decoy(5, "a corner", drawn=True), moves=True, validation=True),
 }

@@ -35,9 +35,10 @@ def pool(name: str) -> tuple[Pictures, Pictures]:
     """(to train on, held out): everything there is; runs draw from it.
 
     Args:
-        name: "fashion" (28 px, grey), "digits" (MNIST, 28 px, grey) or "scenes" (digits on photographs, 32 px, colour).
+        name: "fashion" (28 px, grey), "digits" (MNIST, 28 px, grey), "scenes" (digits on photographs, 32 px, colour) or
+            "shapes" (outlines on photographs, 40 px, colour).
     """
-    return {"fashion": _fashion, "digits": _digits, "scenes": _scenes}[name]()
+    return {"fashion": _fashion, "digits": _digits, "scenes": _scenes, "shapes": _shapes}[name]()
 
 
 def _fashion() -> tuple[Pictures, Pictures]:
@@ -71,3 +72,55 @@ def _scenes() -> tuple[Pictures, Pictures]:
     return Pictures(data.train.clean, data.train.labels, data.train.masks), Pictures(
         data.validation.clean, data.validation.labels, data.validation.masks
     )
+
+
+SIDE = 40
+
+
+def _shapes() -> tuple[Pictures, Pictures]:
+    """Ten outlines, turned a little, in any colour, at any place, of 14 to 24 px, on halves of photographs."""
+    from skimage import data
+
+    photographs = [data.astronaut(), data.chelsea(), data.coffee(), data.rocket()]
+    halves = [[photograph[:, : photograph.shape[1] // 2] for photograph in photographs]]
+    halves += [[photograph[:, photograph.shape[1] // 2 :] for photograph in photographs]]
+    return tuple(_drawn_on(half, 400, np.random.default_rng(seed)) for seed, half in enumerate(halves))  # type: ignore[return-value]
+
+
+def _drawn_on(photographs: list[np.ndarray], each: int, random: np.random.Generator) -> Pictures:
+    labels = np.repeat(np.arange(10), each)
+    images, masks = np.empty((len(labels), SIDE, SIDE, 3), np.uint8), np.zeros((len(labels), SIDE, SIDE), bool)
+    for image, mask, label in zip(images, masks, labels, strict=True):
+        photograph = photographs[random.integers(len(photographs))]
+        top, left = (int(random.integers(length - SIDE)) for length in photograph.shape[:2])
+        image[:] = photograph[top : top + SIDE, left : left + SIDE]
+        mask[:] = _outline(int(label), random)
+        colour = random.integers(0, 256, 3)
+        while np.abs(colour - image.mean(axis=(0, 1))).max() < 60:
+            colour = random.integers(0, 256, 3)
+        image[mask] = np.clip(colour + random.normal(0, 8, (int(mask.sum()), 3)), 0, 255)
+    return Pictures(images, labels, masks)
+
+
+def _outline(label: int, random: np.random.Generator) -> np.ndarray:
+    """(40, 40) bool: a disc, ring, crescent, triangle, square, cross, star, T, hourglass or arrow."""
+    size, turn = random.uniform(14, 24), random.uniform(-0.3, 0.3)
+    centre = random.uniform(size / 2, SIDE - size / 2, 2)
+    offsets = (np.indices((SIDE, SIDE)).transpose(1, 2, 0) + 0.5 - centre) / (size / 2)
+    down = offsets[..., 0] * np.cos(turn) - offsets[..., 1] * np.sin(turn)
+    right = offsets[..., 0] * np.sin(turn) + offsets[..., 1] * np.cos(turn)
+    radius, angle = np.hypot(down, right), np.arctan2(down, right)
+    across, along = np.abs(right), np.abs(down)
+    inside = np.maximum(across, along) <= 0.9
+    return [
+        radius <= 1,
+        (radius <= 1) & (radius >= 0.55),
+        (radius <= 1) & (np.hypot(down, right - 0.6) >= 0.8),
+        inside & (across <= (down + 0.9) / 1.8),
+        np.maximum(across, along) <= 0.8,
+        inside & (np.minimum(across, along) <= 0.3),
+        radius <= 0.65 + 0.35 * np.cos(5 * angle + np.pi / 2),
+        inside & ((down <= -0.35) | (across <= 0.3)),
+        inside & (across <= along),
+        inside & ((across <= down + 0.9) & (down <= 0) | (across <= 0.25) & (down > 0)),
+    ][label]

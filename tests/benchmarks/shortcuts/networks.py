@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 NETWORKS = ("plain flat", "plain gap", "residual flat", "residual gap")
+UNSEEN = ("separable flat", "separable gap")  # of the validation part alone
 LEARNING_RATE = 3e-3
 
 
@@ -13,14 +14,16 @@ def build(name: str, shape: tuple[int, int, int]) -> keras.Model:
     """A compiled network with random weights.
 
     Args:
-        name: one of `NETWORKS`: the body, and what stands between the last maps and the classes.
+        name: one of `NETWORKS` or `UNSEEN`: the body, and what stands between the last maps and the classes.
         shape: (height, width, channels).
     """
     body, head = name.split()
     layers = keras.layers
     inputs = keras.Input(shape)
-    x = {"plain": _plain, "residual": _residual}[body](inputs)
+    x = {"plain": _plain, "residual": _residual, "separable": _separable}[body](inputs)
     x = layers.Flatten()(x) if head == "flat" else layers.GlobalAveragePooling2D()(x)
+    if body == "separable":
+        x = layers.Dense(48, activation="silu")(x)
     model = keras.Model(inputs, layers.Dense(10, activation="softmax")(x))
     model.compile(keras.optimizers.Adam(LEARNING_RATE), "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
@@ -64,3 +67,13 @@ def _residual(x):
         x = layers.Activation("relu")(convolution(x, filters))
         x = layers.Activation("relu")(layers.Add()([convolution(x, filters), skip]))
     return x
+
+
+def _separable(x):
+    layers = keras.layers
+    x = layers.Conv2D(24, 5, strides=2, padding="same", use_bias=False)(x)
+    for filters in (32, 48):
+        x = layers.Activation("silu")(layers.BatchNormalization(momentum=0.9)(x))
+        x = layers.SeparableConv2D(filters, 3, padding="same", use_bias=False)(x)
+        x = layers.MaxPooling2D()(x)
+    return layers.Activation("silu")(layers.BatchNormalization(momentum=0.9)(x))

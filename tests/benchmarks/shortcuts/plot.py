@@ -1,4 +1,4 @@
-"""All runs as one picture: when each network began to rely on its cue, and when the alert came."""
+"""All runs as one picture: when each network began to rely on its cue, and when the alert came; clean runs in short."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,13 +8,13 @@ from PIL import Image, ImageDraw, ImageFont
 from tests.benchmarks.shortcuts import score
 from tests.benchmarks.shortcuts.score import Record
 
-ROW, CELL, LABEL, GAP, MARGIN = 26, 64, 430, 18, 24
+ROW, CELL, SQUARE, LABEL, GAP, MARGIN = 26, 64, 22, 470, 18, 24
 INK, FAINT, ALERT, FALSE = (40, 40, 40), (225, 225, 225), (240, 130, 0), (200, 0, 30)
 TITLES = (
     ("local", "A mark on one class"),
     ("global", "A property of one class"),
     ("decoy", "A swatch for every class"),
-    (None, "No cue"),
+    (None, "No cue: a square for each run"),
 )
 
 
@@ -27,13 +27,18 @@ def plot(records: Sequence[Record], path: Path) -> None:
     groups = [(title, _sorted([one for one in records if _group(one) == kind])) for kind, title in TITLES]
     groups = [(title, some) for title, some in groups if some]
     epochs = max(len(one["reliance"]) for one in records)
-    rows = sum(len(some) + 1 for _, some in groups)
+    across = (LABEL - 2 * MARGIN + epochs * CELL) // SQUARE
+    rows = sum((len(some) if some[0]["run"]["cue"] else _lines(some, across)) + 1 for _, some in groups)
     height = 2 * MARGIN + (rows + 2) * ROW + len(groups) * GAP
     picture = Image.new("RGB", (LABEL + epochs * CELL + 2 * MARGIN, height), "white")
     draw, font = ImageDraw.Draw(picture), ImageFont.load_default(19)
     top = MARGIN
     for title, some in groups:
         draw.text((MARGIN, top), title, INK, font)
+        if not some[0]["run"]["cue"]:
+            _squares(draw, some, top + ROW, across)
+            top += (_lines(some, across) + 1) * ROW + GAP
+            continue
         for epoch in range(epochs):
             draw.text(
                 (LABEL + (epoch + 0.5) * CELL, top), f"epoch {epoch}", INK, ImageFont.load_default(15), anchor="ma"
@@ -45,6 +50,19 @@ def plot(records: Sequence[Record], path: Path) -> None:
         top += ROW + GAP
     _legend(draw, top, font)
     picture.save(path, optimize=True)
+
+
+def _lines(records: list[Record], across: int) -> int:
+    return -(-len(records) // across)
+
+
+def _squares(draw: ImageDraw.ImageDraw, records: list[Record], top: int, across: int) -> None:
+    for number, one in enumerate(records):
+        line, place = divmod(number, across)
+        left, high = MARGIN + 14 + place * SQUARE, top + line * ROW
+        draw.rectangle((left, high, left + SQUARE - 4, high + SQUARE - 4), "white", (150, 150, 150))
+        if score.false_classes(one):
+            _cross(draw, (left + SQUARE / 2 - 2, high + SQUARE / 2 - 2), FALSE)
 
 
 def _group(record: Record) -> str | None:

@@ -98,6 +98,11 @@ def _more(records: Sequence[Record]) -> Iterator[str]:
     if all(accuracy.values()):
         clean, relying = (np.mean(values) for values in accuracy.values())
         yield f"- Validation accuracy, which sees nothing: {clean:.3f} in clean runs, {relying:.3f} with a cue in use."
+    for kind in KINDS:
+        strong = [one for one in records if one["run"]["kind"] == kind and score.observed(one) and score.strong(one)]
+        if strong:
+            in_time = score.share(strong, score.in_time)
+            yield f"- Of {kind} cues with a reliance of {score.STRONG} or more {in_time} in time."
     decoys = [one for one in records if one["run"]["kind"] == "decoy" and score.observed(one)]
     if decoys:
         named = [len({alert["class"] for alert in score.true_alerts(one)}) for one in decoys]

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 OVERALL, ON_CLASS = 0.03, 0.2
+STRONG = 0.05
 WITHIN = 2
 HIT = 0.5
 
@@ -58,15 +59,18 @@ def observed(record: Record) -> bool:
     return record["run"]["cue"] is not None and start is not None and start + WITHIN < len(record["reliance"])
 
 
+def strong(record: Record) -> bool:
+    """Whether the overall reliance reaches 0.05 at an epoch that leaves time for an alert."""
+    return max(record["reliance"][:-WITHIN], default=0.0) >= STRONG
+
+
 def unused(record: Record) -> bool:
     """Whether a cue was planted and is never relied on: every epoch stays below a third of the thresholds."""
     return record["run"]["cue"] is not None and appears(record, OVERALL / 3, ON_CLASS / 3) is None
 
 
 def first_window(record: Record) -> dict | None:
-    """The first true alert that names a region, where the cue has one place."""
-    if record["moves"]:
-        return None
+    """The first true alert that names a region, where the cue has a place."""
     return next((one for one in true_alerts(record) if "overlap" in one), None)
 
 
