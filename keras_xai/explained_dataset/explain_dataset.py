@@ -48,11 +48,12 @@ def explain_dataset(
     """Writes the maps and scores of every sample of a data set to shards in a directory; an interrupted run goes on.
 
     The data are read once, in the order in which they are stored, whatever their shuffling, and never held as a whole:
-    memory holds two batches of the engine and two shards of results. A shard appears under its name when the disk has all of
-    it, and `manifest.json` has its SHA-256. Called again with the same arguments after an interruption, or a power failure,
-    it goes on behind the last shard; the result has the same bytes as one of a single run. Shards that were damaged
-    since are made again, with a warning. Data whose samples are others at every pass (shuffled or augmented at random) are
-    noticed when a run is resumed, by the checksums of single samples. In a job of several processes call it in one of them.
+    memory holds two batches of the engine, two shards of results, and a line about each shard. A shard appears under its
+    name when the disk has all of it, and `manifest.json` has its SHA-256. Called again with the same arguments after an
+    interruption, or a power failure, it goes on behind the last shard; the result has the same bytes as one of a single run.
+    Shards that were damaged since are made again, with a warning. Data whose samples are others at every pass (shuffled or
+    augmented at random) are noticed when a run is resumed, by the checksums of single samples.
+    In a job of several processes call it in one of them.
 
     Args:
         model: a built keras.Model. It is left exactly as it was.
