@@ -15,8 +15,9 @@ masks reach 0.943 and a fold-over 0.979:
 - What each place of the last maps adds, explained by nearby segments only: 0.983, where one dense layer follows.
 - Masks of other densities: the kernel of the `lime` package weighs masks of 50 segments so evenly that a constant weight
   has the same solution (0.999).
-- A second round for the segments that matter: every mask informs about all segments alike, so there is nothing to gain.
-- Stopping per sample: a block of a fold-over is the least that separates the segments, and one block is the default.
+
+Reasoned, not measured: a second round for the segments that matter (every mask informs about all segments alike), and
+stopping per sample (a block of a fold-over is the least that separates the segments, and one block is the default).
 """
 
 import argparse
