@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_xai.sample_arrays import as_array, as_labels, as_seen, inputs_of, is_channels_first, one_hot
+
 
 class Samples:
     """A fixed set of images to explain, with what is known about them.
@@ -52,15 +54,15 @@ class Samples:
         image_input: str | int | None = None,
         data_format: str | None = None,
     ):
-        self.x, self._image_key = _inputs(x, image_input)
+        self.x, self._image_key = inputs_of(x, image_input)
         if not len(self.image):
             raise ValueError("x holds no sample: its first axis is 0. Give at least one image.")
-        self.channels_first = _is_channels_first(self.image.shape, data_format)
+        self.channels_first = is_channels_first(self.image.shape, data_format)
         height, width = self.image.shape[2:4] if self.channels_first else self.image.shape[1:3]
         self.size = (height, width)
-        self.labels = _labels(labels, len(self))
+        self.labels = as_labels(labels, len(self))
         self.targets = self._checked_targets(targets)
-        self.images = _as_seen(self._channels_last()) if images is None else self._checked_images(images)
+        self.images = as_seen(self._channels_last()) if images is None else self._checked_images(images)
         self.masks = self._checked_mask("masks", masks)
         self.ignore = self._checked_mask("ignore", ignore)
         self.names = self._checked_names(names)
@@ -150,11 +152,11 @@ class Samples:
         """
         free = np.ones((len(self), num_classes), bool)
         if isinstance(self.targets, np.ndarray):
-            return _one_hot("targets", self.targets, num_classes)
+            return one_hot("targets", self.targets, num_classes)
         if self.labels is None or self.targets == "predicted":
             return free
         if self.labels.ndim == 1:
-            return _one_hot("labels", self.labels, num_classes)
+            return one_hot("labels", self.labels, num_classes)
         if self.labels.shape[1] != num_classes:
             raise ValueError(
                 f"labels have {self.labels.shape[1]} classes, but the explained output has {num_classes}. "
@@ -174,7 +176,7 @@ class Samples:
             if targets == "label" and self.labels is None:
                 raise ValueError('targets="label" needs labels; give labels=..., or targets="predicted".')
             return targets
-        array = np.atleast_1d(_array("targets", targets))
+        array = np.atleast_1d(as_array("targets", targets))
         if array.shape != (len(self),) or array.dtype.kind not in "iu":
             raise ValueError(
                 f"targets must be {len(self)} class numbers, one int per sample; it has shape {array.shape} and type "
@@ -183,7 +185,7 @@ class Samples:
         return array.astype(np.int64)
 
     def _checked_images(self, images: Any) -> np.ndarray:
-        array = _array("images", images)
+        array = as_array("images", images)
         if array.ndim == 3:
             array = array[..., None]
         expected = (len(self), *self.size)
@@ -197,7 +199,7 @@ class Samples:
     def _checked_mask(self, name: str, mask: Any) -> np.ndarray | None:
         if mask is None:
             return None
-        array = _array(name, mask)
+        array = as_array(name, mask)
         if array.ndim == 4 and array.shape[-1] == 1:
             array = array[..., 0]
         if array.shape == tuple(self.size):
@@ -224,133 +226,3 @@ def replace_image(inputs: Any, image: Any, image_key: str | int | None) -> Any:
     if isinstance(inputs, dict):
         return {**inputs, image_key: image}
     return type(inputs)(image if position == image_key else other for position, other in enumerate(inputs))
-
-
-def _inputs(x: Any, image_input: str | int | None) -> tuple[Any, str | int | None]:
-    """`x` as NumPy, and the key of the image in it."""
-    if isinstance(x, list) and x and all(np.ndim(one) == 3 for one in x) and not _stacks(x):
-        sizes = sorted({tuple(np.shape(one)) for one in x})
-        raise ValueError(f"x holds images of different sizes, {sizes}; the model needs one: resize or pad them.")
-    arrays: Any
-    if isinstance(x, dict):
-        arrays = {key: _array(f"x[{key!r}]", value) for key, value in x.items()}
-        items = dict(arrays)
-    elif isinstance(x, tuple) or (isinstance(x, list) and len(x) > 0 and np.ndim(x[0]) > 1 and not _stacks(x)):
-        arrays = type(x)(_array(f"x[{position}]", value) for position, value in enumerate(x))
-        items = dict(enumerate(arrays))
-    else:
-        if image_input is not None:
-            raise ValueError(f"image_input={image_input!r} chooses among several inputs, but x is one array.")
-        array = _array("x", x)
-        if array.ndim == 3 and array.shape[-1] > 4:
-            raise ValueError(
-                f"x must have 4 axes, (n, height, width, channels); it has shape {array.shape}. For one grey image per "
-                "sample add the channel axis: x[..., None]."
-            )
-        if array.ndim != 4:
-            raise ValueError(
-                f"x must have 4 axes, (n, height, width, channels); it has shape {array.shape}. For a single image add the "
-                "sample axis: x[None]."
-            )
-        return array, None
-    lengths = {key: len(array) if array.ndim else 0 for key, array in items.items()}
-    if len(set(lengths.values())) != 1:
-        raise ValueError(f"All inputs in x need the same number of samples; they have {lengths}.")
-    images = [key for key, array in items.items() if array.ndim == 4]
-    if image_input is None:
-        if len(images) != 1:
-            raise ValueError(
-                f"x has {len(images)} inputs of rank 4 ({images}); say which one is the image with image_input=... ."
-            )
-        return arrays, images[0]
-    if image_input not in images:
-        raise ValueError(f"image_input={image_input!r} is not an input of rank 4; those are {images}.")
-    return arrays, image_input
-
-
-def _stacks(x: list) -> bool:
-    """True for a plain list of images of one shape."""
-    return all(np.ndim(one) == 3 and np.shape(one) == np.shape(x[0]) for one in x)
-
-
-def _array(name: str, value: Any) -> np.ndarray:
-    if hasattr(value, "detach"):
-        value = value.detach().cpu()
-    try:
-        array = np.asarray(value)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} must be an array; it is {type(value).__name__}: {error}") from None
-    if array.dtype.kind == "V":  # bfloat16
-        array = array.astype(np.float32)
-    if array.dtype.kind not in "biuf":
-        hint = "" if array.ndim else " To choose samples from a data set, use keras_xai.Samples.from_data(data)."
-        raise TypeError(
-            f"{name} must be an array of numbers; it is {type(value).__name__} of type {array.dtype}.{hint}"
-        )
-    if array.dtype == np.float64:
-        array = array.astype(np.float32)
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        count = int((~np.isfinite(array)).sum())
-        raise ValueError(f"{name} holds {count} non-finite values; remove the samples or mend the preprocessing.")
-    return array
-
-
-def _labels(labels: Any, count: int) -> np.ndarray | None:
-    if labels is None:
-        return None
-    array = _array("labels", labels)
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.ndim not in (1, 2) or len(array) != count:
-        raise ValueError(
-            f"labels must be ({count},) int or ({count}, classes) one-hot or multi-label; it has shape {array.shape}."
-        )
-    if array.ndim == 1:
-        if not (array == np.round(array)).all():
-            raise ValueError(
-                "labels must be class numbers, but they are not whole. For regression leave labels out and use "
-                "score=keras_xai.scores.Regression()."
-            )
-        return array.astype(np.int64)
-    return array.astype(np.float32)
-
-
-def _one_hot(name: str, classes: np.ndarray, num_classes: int) -> np.ndarray:
-    outside = np.flatnonzero((classes < 0) | (classes >= num_classes))
-    if len(outside):
-        raise ValueError(
-            f"{name}[{outside[0]}] is {classes[outside[0]]}, but the explained output has {num_classes} classes, "
-            f"0 to {num_classes - 1}."
-        )
-    return np.arange(num_classes) == classes[:, None]
-
-
-def _is_channels_first(shape: tuple[int, ...], data_format: str | None) -> bool:
-    if data_format is not None:
-        if data_format not in ("channels_first", "channels_last"):
-            raise ValueError(f'data_format must be "channels_last" or "channels_first"; it is {data_format!r}.')
-        return data_format == "channels_first"
-    if shape[1] in (1, 3) and shape[3] not in (1, 3):
-        return True
-    import keras
-
-    return shape[3] not in (1, 3) and keras.config.image_data_format() == "channels_first"
-
-
-def _as_seen(image: np.ndarray) -> np.ndarray:
-    """(n, height, width, channels) in any range -> (n, height, width, 1 or 3) uint8."""
-    image = image[..., :3] if image.shape[-1] >= 3 else image[..., :1]
-    if image.dtype == np.uint8:
-        return image
-    image = image.astype(np.float32)
-    low, high = float(image.min()), float(image.max())
-    slack = 1e-3
-    if low >= 0 and high <= 1 + slack:
-        image = image * 255
-    elif low >= -1 - slack and high <= 1 + slack:
-        image = (image + 1) * 127.5
-    elif not (low >= 0 and high <= 255):
-        # Each by itself: what a sample looks like, and so its superpixels, must not depend on its neighbours.
-        darkest, brightest = (reach(axis=(1, 2, 3), keepdims=True) for reach in (image.min, image.max))
-        image = (image - darkest) * (255 / np.maximum(brightest - darkest, 1e-30))
-    return np.clip(np.round(image), 0, 255).astype(np.uint8)

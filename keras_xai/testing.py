@@ -106,7 +106,7 @@ def check_batches(explainer: Explainer, model: Any, samples: Samples) -> None:
     """A sample is explained as it is alone, whatever else is in its batch."""
     found = explainer(model, samples)
     for index in (0, len(samples) - 1):
-        alone = explainer(model, _subset(samples, [index]))
+        alone = explainer(model, samples.take([index]))
         _same_maps(explainer, f"sample {index} alone has the map that it has among others", found, alone, [index])
     with mock.patch.object(fitting_batch, "_MAX_BATCH", 2):
         small = explainer(model, samples)
@@ -116,7 +116,7 @@ def check_batches(explainer: Explainer, model: Any, samples: Samples) -> None:
 def check_order(explainer: Explainer, model: Any, samples: Samples) -> None:
     """Permuting the samples permutes the maps: randomness belongs to the sample, not to its place."""
     order = [*range(1, len(samples)), 0]
-    moved = explainer(model, _subset(samples, order))
+    moved = explainer(model, samples.take(order))
     _same_maps(explainer, "permuted samples have permuted maps", explainer(model, samples), moved, order)
 
 
@@ -174,16 +174,22 @@ def check_invalid_samples(explainer: Explainer, model: Any, samples: Samples) ->
     threshold = float(image.max()) + 1
     bright = image.copy()
     bright[0] = threshold + 1
+
+    def given(values):
+        other = samples.take(everyone)
+        other.x = samples.with_image(values)  # as float, whatever the type before
+        return other
+
     with _poisoned(model, samples.image_key, threshold):
         _forget(model)
-        found = explainer(model, _subset(samples, everyone, bright))
+        found = explainer(model, given(bright))
     _forget(model)
     if np.isfinite(found.scores[0]):  # this model turns NaN into numbers
         return
     _promise(not found.valid[0], explainer, "a non-finite score makes a sample invalid", "valid is True")
     _promise(not found.maps[0].any(), explainer, "an invalid sample has a zero map", "its map is not zero")
     _promise(found.valid[1:].all(), explainer, "one invalid sample leaves the others valid", f"valid is {found.valid}")
-    whole = explainer(model, _subset(samples, everyone, image))
+    whole = explainer(model, given(image))
     _same_maps(explainer, "one invalid sample leaves the other maps as they are", whole, found, everyone, skip=1)
 
 
@@ -274,28 +280,6 @@ def _samples(model: Any, samples: Any) -> Samples:
             "Give at least 2 samples: explained among others, a sample must get the map that it has alone."
         )
     return samples
-
-
-def _subset(samples: Samples, indices: Sequence[int], image: np.ndarray | None = None) -> Samples:
-    """Some of the samples, in this order, seen by people as before; `image` replaces all of their image arrays first."""
-    import keras
-
-    def some(array):
-        return array[list(indices)] if isinstance(array, np.ndarray) else array
-
-    x = samples.x if image is None else samples.with_image(image)
-    return Samples(
-        keras.tree.map_structure(some, x),
-        labels=some(samples.labels),
-        targets=some(samples.targets),
-        images=some(samples.images),
-        masks=some(samples.masks),
-        ignore=some(samples.ignore),
-        names=[samples.names[index] for index in indices],
-        class_names=samples.class_names,
-        image_input=samples.image_key,
-        data_format="channels_first" if samples.channels_first else "channels_last",
-    )
 
 
 def _tiny_model(samples: Samples) -> Any:

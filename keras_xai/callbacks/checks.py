@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy as np
 
 from keras_xai.metrics.metric import Metric
 from keras_xai.metrics.per_epoch import name_of
+
+_MANY = 256
 
 
 def check_settings(
@@ -49,3 +52,14 @@ def checked_metrics(given: Sequence[Callable]) -> tuple[Callable, ...]:
     if len(set(names)) < len(names):
         raise ValueError(f"metrics must differ in name, which their scalars are called by; they are {names}.")
     return tuple(given)
+
+
+def warn_of_many(count: int, every: int) -> None:
+    """Says what it costs to explain a whole validation set, which is given perhaps by mistake."""
+    if count > _MANY:
+        warnings.warn(
+            f"keras_xai: {count} samples will be explained after every {every} epoch(s), which may take longer than "
+            "training. A few dozen show as much: keras_xai.Samples.from_data((x, y), count=16) chooses them from all "
+            "classes; budget=0.03 bounds the time.",
+            stacklevel=3,
+        )

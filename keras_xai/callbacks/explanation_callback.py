@@ -14,7 +14,7 @@ import numpy as np
 
 from keras_xai import backend
 from keras_xai.callbacks.budget import Budget
-from keras_xai.callbacks.checks import check_settings, checked_metrics
+from keras_xai.callbacks.checks import check_settings, checked_metrics, warn_of_many
 from keras_xai.callbacks.latest import rows_of, updated, with_rows
 from keras_xai.callbacks.notebook import NotebookDisplay, in_notebook
 from keras_xai.callbacks.progress import Progress
@@ -26,8 +26,6 @@ from keras_xai.log import ExplanationLog
 from keras_xai.log.tags import BASELINE_EPOCH
 from keras_xai.metrics.per_epoch import per_epoch
 from keras_xai.samples import Samples
-
-MANY = 256  # samples: a whole validation set, perhaps by mistake
 
 
 class ExplanationCallback(keras.callbacks.Callback):
@@ -133,13 +131,8 @@ class ExplanationCallback(keras.callbacks.Callback):
                 f"{self.params['epochs']} epochs of this fit. Give a smaller every=.",
                 stacklevel=2,
             )
-        if len(self.samples) > MANY and self.budget is None:
-            warnings.warn(
-                f"keras_xai: {len(self.samples)} samples will be explained after every {self.every} epoch(s), which may "
-                "take longer than training. A few dozen show as much: keras_xai.Samples.from_data((x, y), count=16) chooses "
-                "them from all classes; budget=0.03 bounds the time.",
-                stacklevel=2,
-            )
+        if self.budget is None:
+            warn_of_many(len(self.samples), self.every)
         self._talk = self.params.get("verbose", 0) if self.verbose == "auto" else self.verbose
         self._display = NotebookDisplay(self.samples) if self._talk and in_notebook() else None
         if self._talk:
@@ -178,6 +171,8 @@ class ExplanationCallback(keras.callbacks.Callback):
         started, free = time.perf_counter(), not self._previous
         fresh = self._explain(epoch, rows)
         seconds = {method: explanation.seconds for method, explanation in fresh.items()}
+        # Whoever kept those of an earlier epoch keeps them as they were.
+        self.explanations, self.measures = dict(self.explanations), dict(self.measures)
         for method, explanation in fresh.items():
             before = time.perf_counter()
             self._remember(method, explanation, rows[method], epoch)
@@ -249,7 +244,7 @@ class ExplanationCallback(keras.callbacks.Callback):
         if progress is not None:
             progress.finish()
         if failed:
-            self._switch_off(failed, epoch)
+            self._switch_off(failed, max(epoch, 0))
         if self._budget is not None:
             for method, explanation in found.items():
                 explanation.details["epochs"] = np.full(len(rows[method]), epoch)
