@@ -220,7 +220,7 @@ EXPLAINERS = {
     "no kernel": (lambda: kx.LIME(kernel_width=0), ValueError, "kernel_width must be a number above 0; it is 0"),
     "a kernel in words": (lambda: kx.LIME(kernel_width="wide"), ValueError, "kernel_width must be a number.*'wide'"),
     "no penalty": (lambda: kx.LIME(ridge=0.0), ValueError, "ridge must be a number above 0"),
-    "unknown design": (lambda: kx.LIME(design="grid"), ValueError, 'design must be "random" or a callable'),
+    "unknown design": (lambda: kx.LIME(design="grid"), ValueError, "design must be one of"),
     "a design of one row": (
         lambda: lime(design=one_row),
         ValueError,

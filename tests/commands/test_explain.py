@@ -76,7 +76,7 @@ def test_layer_target_and_output(folder):
 def test_several_methods_with_a_bar_for_the_long_one(folder, capsys):
     explain("--method", "grad_cam", "--method", "lime", "--target", "2")
     printed = capsys.readouterr().out
-    assert "512/512" in printed  # two pictures, 256 passes each
+    assert "256/256" in printed  # two pictures, 128 passes each
     assert "pass" in printed
     lime = kx.Explanation.load("explanations/lime.npz")
     assert lime.targets.tolist() == [2, 2]
