@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from unittest import mock
 
 import numpy as np
 
-from keras_xai import backend, engine, fitting_batch
+from keras_xai import fitting_batch
 from keras_xai.explainers.explainer import Explainer, explain
 from keras_xai.explanation import Explanation
 from keras_xai.fingerprint import difference, fingerprint
-from keras_xai.interception import named_operations
-from keras_xai.samples import Samples, replace_image
+from keras_xai.samples import Samples
+from keras_xai.tampering import ERROR, failing, forget, poisoned, tiny_model
 
 # Batches of another size are summed in another order: more than this share of the largest |value| is no rounding.
 _ROUNDING = 1e-4
@@ -44,7 +42,7 @@ def check_explainer(explainer: Explainer, model: Any = None, samples: Any = None
         hint = f" Write {explainer.__name__}(), with brackets." if isinstance(explainer, type) else ""
         raise TypeError(f"check_explainer checks an instance of keras_xai.Explainer; it got {explainer!r}.{hint}")
     samples = _samples(model, samples)
-    model = _tiny_model(samples) if model is None else model
+    model = tiny_model(samples) if model is None else model
     for check in CHECKS:
         check(explainer, model, samples)
 
@@ -122,7 +120,7 @@ def check_order(explainer: Explainer, model: Any, samples: Samples) -> None:
 
 def check_nothing_changes(explainer: Explainer, model: Any, samples: Samples) -> None:
     """Weights, statistics, seeds, losses, layers and random states are after a call what they were before."""
-    _forget(model)
+    forget(model)
     before = fingerprint(model)
     for when in ("the first call", "a later call"):
         explainer(model, samples)
@@ -132,24 +130,24 @@ def check_nothing_changes(explainer: Explainer, model: Any, samples: Samples) ->
 
 def check_nothing_changes_on_errors(explainer: Explainer, model: Any, samples: Samples) -> None:
     """The same when a layer raises in the middle of a forward pass; and the error comes through."""
-    with _failing(model, at=None) as count:
-        _forget(model)
+    with failing(model, at=None) as count:
+        forget(model)
         explainer(model, samples)
     for at in sorted({count[0] // 2, count[0]} - {0}):
-        with _failing(model, at):
-            _forget(model)
+        with failing(model, at):
+            forget(model)
             before = fingerprint(model)
             try:
                 explainer(model, samples)
             except Exception as error:
-                came_through = _ERROR in f"{error!r} {error.__cause__!r}"
+                came_through = ERROR in f"{error!r} {error.__cause__!r}"
             else:
                 came_through = False
             changed = difference(before, fingerprint(model))
         where = f"call {at} of {count[0]} of a layer"
         _promise(came_through, explainer, "an error in the model comes through", f"that in {where} did not")
         _promise(changed is None, explainer, f"an error in {where} leaves the model as it was", f"it changed {changed}")
-    _forget(model)
+    forget(model)
 
 
 def check_configuration(explainer: Explainer, model: Any, samples: Samples) -> None:
@@ -180,10 +178,10 @@ def check_invalid_samples(explainer: Explainer, model: Any, samples: Samples) ->
         other.x = samples.with_image(values)  # as float, whatever the type before
         return other
 
-    with _poisoned(model, samples.image_key, threshold):
-        _forget(model)
+    with poisoned(model, samples.image_key, threshold):
+        forget(model)
         found = explainer(model, given(bright))
-    _forget(model)
+    forget(model)
     if np.isfinite(found.scores[0]):  # this model turns NaN into numbers
         return
     _promise(not found.valid[0], explainer, "a non-finite score makes a sample invalid", "valid is True")
@@ -221,8 +219,6 @@ CHECKS: tuple[Callable[[Explainer, Any, Samples], None], ...] = (
     check_invalid_samples,
     check_saving,
 )
-
-_ERROR = "raised on purpose by keras_xai.testing"
 
 
 def _promise(kept: Any, explainer: Explainer, promise: str, instead: str) -> None:
@@ -280,83 +276,3 @@ def _samples(model: Any, samples: Any) -> Samples:
             "Give at least 2 samples: explained among others, a sample must get the map that it has alone."
         )
     return samples
-
-
-def _tiny_model(samples: Samples) -> Any:
-    """A CNN for these samples, fitted for one batch, so that its statistics and its optimizer are not at their start."""
-    import keras
-
-    if samples.image_key is not None:
-        raise ValueError("Samples with several inputs need a model: check_explainer(explainer, model, samples).")
-    known = [array for array in (samples.labels, samples.targets) if isinstance(array, np.ndarray)]
-    classes = max([3, *(array.shape[1] if array.ndim == 2 else int(array.max()) + 1 for array in known)])
-    layout = "channels_first" if samples.channels_first else "channels_last"
-    generator = np.random.default_rng(0)
-    with backend.preserved_random_states():
-        inputs = keras.Input(samples.image.shape[1:])
-        x = keras.layers.Conv2D(4, 3, padding="same", data_format=layout)(inputs)
-        x = keras.layers.BatchNormalization(axis=1 if samples.channels_first else -1)(x)
-        # SiLU, since TensorFlow's fused convolution and ReLU turns NaN into 0.
-        x = keras.layers.Dropout(0.25)(keras.layers.Activation("silu")(x))
-        x = keras.layers.Conv2D(
-            6, 3, strides=2, activation="silu", activity_regularizer=keras.regularizers.L2(1e-3), data_format=layout
-        )(x)
-        x = keras.layers.GlobalAveragePooling2D(data_format=layout)(x)
-        model = keras.Model(inputs, keras.layers.Dense(classes, activation="softmax")(x))
-        model.compile("adam", "sparse_categorical_crossentropy")
-        model.train_on_batch(samples.image, np.arange(len(samples)) % classes)
-        for weight in model.trainable_variables:
-            weight.assign(generator.normal(size=weight.shape) / np.sqrt(max(np.prod(weight.shape[:-1]), 1)))
-    return model
-
-
-def _forget(model: Any) -> None:
-    """Make the next call trace and compile anew."""
-    engine._ENGINES.pop(model, None)
-
-
-@contextlib.contextmanager
-def _wrapped(operations: Sequence[Any], attribute: str, wrap: Callable) -> Iterator[None]:
-    """Replace a method on instances, past Keras's and torch's tracking."""
-    for operation in operations:
-        object.__setattr__(operation, attribute, wrap(getattr(operation, attribute)))
-    try:
-        yield
-    finally:
-        for operation in operations:
-            object.__delattr__(operation, attribute)
-
-
-@contextlib.contextmanager
-def _failing(model: Any, at: int | None) -> Iterator[list[int]]:
-    """Let call number `at` of all calls of layers raise; yields how many there were."""
-    count = [0]
-
-    def wrap(original):
-        def call(*args, **kwargs):
-            count[0] += 1
-            if count[0] == at:
-                raise RuntimeError(_ERROR)
-            return original(*args, **kwargs)
-
-        return functools.wraps(original)(call)
-
-    with _wrapped([operation for _, operation in named_operations(model)], "call", wrap):
-        yield count
-
-
-@contextlib.contextmanager
-def _poisoned(model: Any, image_key: str | int | None, threshold: float) -> Iterator[None]:
-    """Let the model see NaN wherever a value of the image is above the threshold."""
-    from keras import ops
-
-    def wrap(original):
-        def call(inputs, *args, **kwargs):
-            image = inputs if image_key is None else inputs[image_key]
-            image = ops.where(image > threshold, float("nan"), image)
-            return original(replace_image(inputs, image, image_key), *args, **kwargs)
-
-        return functools.wraps(original)(call)
-
-    with _wrapped([model], "call", wrap):
-        yield

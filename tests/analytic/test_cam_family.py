@@ -22,6 +22,7 @@ from tests import numpy_layers as slow
 from tests.analytic.networks import Network, close
 from tests.contract.cheap import on_tensorflow
 from tests.models import COUNT, KINDS
+from tests.requirements import require_backend
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["after_relu", "of_any_sign"])
@@ -225,8 +226,7 @@ def test_channels_first_masks_the_right_axes():
         ]
         return keras.Sequential([keras.Input(shape), *layers])
 
-    if keras.config.backend() == "tensorflow":
-        pytest.skip("TensorFlow has no channels_first convolution on CPUs")
+    require_backend("jax", "torch", reason="TensorFlow has no channels_first convolution on CPUs")
     images = np.random.default_rng(0).random((3, 6, 9, 3), np.float32)
     last, first = network("channels_last", (6, 9, 3)), network("channels_first", (3, 6, 9))
     first.set_weights(last.get_weights())

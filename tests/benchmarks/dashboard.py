@@ -24,6 +24,7 @@ from tests.browser.tensorboard_process import tensorboard
 from tests.dashboard.answers import get
 from tests.dashboard.synthetic_log import write_synthetic_log
 from tests.requirements import require_program
+from tests.waiting import wait_until
 
 SAMPLES, METHODS, EPOCHS, SIZE, RUNS = 64, 6, 500, 224, 10
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -59,11 +60,7 @@ def log_size(run: Path, epochs: int) -> None:
 
 
 def wait_until_read(base: str, runs: int, records: int) -> None:
-    while True:
-        listed = get(f"{base}index")[2].count(b'"tag"')
-        if listed == runs * records:
-            return
-        time.sleep(0.5)
+    wait_until(lambda: get(f"{base}index")[2].count(b'"tag"') == runs * records, seconds=600)
 
 
 def milliseconds(function: Any, repeats: int = 5) -> float:
@@ -120,8 +117,7 @@ def browser(address: str) -> None:
 def memory(address: str, epochs: int) -> None:
     chromium = BareChromium(require_program("chromium"))
     chromium.go(f"{address}data/plugin_entry.html?name=keras_xai")
-    while not chromium.evaluate(f"({DRAWN})() && Boolean(document.querySelector('.app[aria-busy=false]'))"):
-        time.sleep(0.1)
+    wait_until(lambda: chromium.evaluate(f"({DRAWN})() && Boolean(document.querySelector('.app[aria-busy=false]'))"))
     row("memory of the page with the first grid", f"{chromium.memory():.0f} MB", "")
     for _ in range(epochs):
         chromium.evaluate(f"({STEP})('ArrowLeft')")

@@ -1,7 +1,6 @@
 """One browser for all pages, and the log of real fits that the pages of the Explanations tab show."""
 
 import json
-import time
 import urllib.request
 
 import keras
@@ -16,6 +15,7 @@ from tests.browser.tensorboard_process import tensorboard
 from tests.requirements import require_backend, require_module, require_program
 from tests.training.networks import compiled, data, small
 from tests.training.running import fit
+from tests.waiting import wait_until
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run"]
 PATIENCE = 60_000  # milliseconds; only a page that is broken takes that long
@@ -123,13 +123,14 @@ def tab_address(browser, tab_log):
 
 
 def wait_until_read(address, last):
-    """Waits until TensorBoard has read the last record of each run; it tells nobody when."""
-    while True:
-        index = read_index(address)
-        newest = {entry["run"]: max(record["wall_time"] for record in entry["records"]) for entry in index["runs"]}
-        if all(newest.get(run) == record["wall_time"] for run, record in last.items()):
-            return
-        time.sleep(0.1)
+    """Waits until TensorBoard has read the last record of each run."""
+
+    def read():
+        runs = read_index(address)["runs"]
+        newest = {entry["run"]: max(record["wall_time"] for record in entry["records"]) for entry in runs}
+        return all(newest.get(run) == record["wall_time"] for run, record in last.items())
+
+    wait_until(read)
 
 
 def read_index(address):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import keras_xai as kx
-from keras_xai import testing
+from keras_xai import tampering, testing
 from keras_xai.explainers.explainer import Result
 from keras_xai.fingerprint import difference, fingerprint
 from keras_xai.queries import Queries, activations_at
@@ -160,7 +160,7 @@ class Shifty:
 
 @pytest.fixture(scope="module")
 def model():
-    return testing._tiny_model(testing._samples(None, None))
+    return tampering.tiny_model(testing._samples(None, None))
 
 
 def run(check, explainer, model):
@@ -246,7 +246,7 @@ def _optimizer(model):
     ],
 )
 def test_a_touched_model_is_found(touch, changed):
-    model = testing._tiny_model(testing._samples(None, None))
+    model = tampering.tiny_model(testing._samples(None, None))
     with pytest.raises(AssertionError, match=f"leaves the model as it was; it changed .*{changed}"):
         run(testing.check_nothing_changes, Touches(lambda: touch(model)), model)
 

@@ -1,7 +1,6 @@
 """The routes of the plugin in a real `tensorboard`, in both loader modes, on the log of real fits."""
 
 import json
-import time
 from importlib import metadata
 
 import pytest
@@ -14,6 +13,7 @@ from tests.dashboard.answers import get, unframe
 from tests.requirements import require, require_backend
 from tests.training.networks import compiled, data, small
 from tests.training.running import fit, samples
+from tests.waiting import wait_until
 
 require_backend("tensorflow", reason="routes are the same on every backend")
 installed = metadata.entry_points().select(group="tensorboard_plugins", name="keras_xai")
@@ -42,8 +42,7 @@ def routes(request, log_dir, written):
     with tensorboard(log_dir, request.param) as address:
         base = f"{address}data/plugin/keras_xai/"
         newest = max(record["wall_time"] for record in written.values())
-        while not any(record["wall_time"] == newest for record in records_of(base)):
-            time.sleep(0.1)  # TensorBoard tells nobody when it has read all
+        wait_until(lambda: any(record["wall_time"] == newest for record in records_of(base)))
         yield base
 
 
