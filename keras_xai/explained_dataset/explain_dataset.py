@@ -17,6 +17,7 @@ from keras_xai.data.in_order import InOrder
 from keras_xai.data.sampling import as_labels
 from keras_xai.engine import engine_for
 from keras_xai.explained_dataset import identity
+from keras_xai.explained_dataset.lock import locked
 from keras_xai.explained_dataset.manifest import Manifest
 from keras_xai.explained_dataset.portions import Portion, portions
 from keras_xai.explained_dataset.reader import ExplainedDataset
@@ -52,8 +53,11 @@ def explain_dataset(
     name when the disk has all of it, and `manifest.json` has its SHA-256. Called again with the same arguments after an
     interruption, or a power failure, it goes on behind the last shard; the result has the same bytes as one of a single run.
     Shards that were damaged since are made again, with a warning. Data whose samples are others at every pass (shuffled or
-    augmented at random) are noticed when a run is resumed, by the checksums of single samples.
-    In a job of several processes call it in one of them.
+    augmented at random) are noticed when a run is resumed, by the checksums of single samples. What is done is not read
+    again: arrays, a PyDataset, a DataLoader and a list of batches are begun at the number, and a tf.data pipeline leaves
+    out what goes into its maps and batches. Only a plain iterator, or a Python generator inside of a pipeline, is read from
+    its beginning.
+    One run at a time has the directory. In a job of several processes call it in one of them.
 
     Args:
         model: a built keras.Model. It is left exactly as it was.
@@ -75,6 +79,7 @@ def explain_dataset(
     Raises:
         TypeError, ValueError: an argument is not as stated here; `out` holds something else, or was begun with another
             model, explainer, setting or other data: the message says what differs.
+        RuntimeError: another run is writing to `out` at this time.
         OSError: the disk is full, or `out` cannot be written to. What was finished stays; make room and call it again.
 
     Example:
@@ -91,11 +96,12 @@ def explain_dataset(
         "explainer": identity.of_explainer(explainer),
         "settings": identity.written({"targets": targets, "shard_size": shard_size, "dtype": dtype}),
     }
-    manifest = Manifest.begun(Path(os.path.expanduser(out)), about)
-    run = _Run(model, explainer, manifest, {"image_input": image_input, "data_format": data_format}, verbose)
-    with backend.preserved_random_states():
+    folder = Path(os.path.expanduser(out))
+    with locked(folder), backend.preserved_random_states():
+        manifest = Manifest.begun(folder, about)
+        run = _Run(model, explainer, manifest, {"image_input": image_input, "data_format": data_format}, verbose)
         run.through(data)
-    return ExplainedDataset(manifest.folder)
+    return ExplainedDataset(folder)
 
 
 def _check(targets: Any, shard_size: Any, dtype: Any, verbose: Any) -> None:
@@ -137,14 +143,14 @@ class _Run:
         finished = self._manifest.complete and missing == len(self._manifest.shards)
         # One sample earlier, to see whether the data are the same.
         start = max(0, (self._manifest.count if finished else missing * size) - 1)
-        source = InOrder(data, start)
-        if finished and not source.jumps:
+        source = InOrder(data, start, self._manifest.element_size)
+        if finished and not source.counts:
             start, source = 0, InOrder(data)
         batches = iter(source)
         first = next(batches, None)
         if first is None:
             raise ValueError(_too_few(self._manifest.count))
-        if finished and source.jumps and source.total != self._manifest.count:
+        if finished and source.counts and source.total != self._manifest.count:
             raise ValueError(_too_many(self._manifest))
         devices = backend.num_parts(self._model.variables)
         largest = min(size, _BATCHES * devices * _images_at_once(first[0]))
@@ -154,6 +160,7 @@ class _Run:
             for portion in pieces:
                 number, end = portion.start // size, portion.start + len(portion)
                 labels = self._recognised(portion, number)
+                self._manifest.element_size = source.element_size
                 if number not in self._intact:
                     writer.add(portion, self._explained(portion, labels, largest))
                     report(end)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from keras_xai.explained_dataset import lock
 from keras_xai.explained_dataset.durable import remove_unfinished, sha256_of, write_durably
 from keras_xai.explained_dataset.identity import differences
 
@@ -22,6 +23,8 @@ class Manifest:
             settings.
         explanation: what holds for all samples: the method, the layer, the score, the size of the image.
         shards: for each shard its file, how many samples it holds, its SHA-256, and checksums of its first and last sample.
+        element_size: how many samples the data's batches have, so that a later run can begin in the middle; None where they
+            differ, and where every sample has a number.
         complete: whether the data end with the last shard.
     """
 
@@ -30,6 +33,7 @@ class Manifest:
         self.identity = identity
         self.explanation: dict[str, Any] = {}
         self.shards: list[dict[str, Any]] = []
+        self.element_size: int | None = None
         self.complete = False
 
     @property
@@ -52,7 +56,7 @@ class Manifest:
                 raise ValueError(f"it is {read['format']} version {read['version']}, not {_FORMAT} version {_VERSION}")
             manifest = cls(folder, read["identity"])
             manifest.explanation, manifest.shards = read["explanation"], read["shards"]
-            manifest.complete = read["complete"]
+            manifest.element_size, manifest.complete = read.get("element_size"), read["complete"]
         except FileNotFoundError:
             raise FileNotFoundError(
                 f"{str(folder)!r} holds no explained data set: there is no {NAME}. keras_xai.explain_dataset(model, data, "
@@ -64,18 +68,18 @@ class Manifest:
 
     @classmethod
     def begun(cls, folder: Path, identity: dict[str, Any]) -> Manifest:
-        """That of a directory to write to: a new one, or what an earlier run got done.
+        """That of a directory to write to: an empty one, or what an earlier run got done.
 
         Args:
+            folder: locked; see `lock.locked`.
             identity: of the run that begins; what the data look like is not known yet.
 
         Raises:
             ValueError: the earlier run was another one, or the directory holds something else.
         """
         if not (folder / NAME).exists():
-            folder.mkdir(parents=True, exist_ok=True)
             remove_unfinished(folder)
-            if any(folder.iterdir()):
+            if any(path.name != lock.NAME for path in folder.iterdir()):
                 raise ValueError(
                     f"{str(folder)!r} is not empty and holds no explained data set. Give out= a directory of its own."
                 )
@@ -121,6 +125,7 @@ class Manifest:
             "complete": self.complete,
             "identity": self.identity,
             "explanation": self.explanation,
+            "element_size": self.element_size,
             "shards": self.shards,
         }
         text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False)

@@ -27,17 +27,19 @@ def fresh_network():
 
 
 class Batches(keras.utils.PyDataset):
-    """Batches of five, and what is done when the last ones are asked for."""
+    """Batches of five, what is done when the last ones are asked for, and the numbers of those that were asked for."""
 
     def __init__(self, before_the_last=None, order=None):
         super().__init__()
         self.before_the_last = before_the_last
+        self.asked = []
         self.order = np.arange(COUNT) if order is None else order
 
     def __len__(self):
         return -(-COUNT // 5)
 
     def __getitem__(self, index):
+        self.asked.append(index)
         if index == len(self) - 1 and self.before_the_last is not None:
             self.before_the_last()
         chosen = self.order[5 * index : 5 * index + 5]
