@@ -40,8 +40,9 @@ class SpuriousFeatureMonitor(keras.callbacks.Callback):
         every: examine after every so many epochs.
         action: "warn" prints a warning for each alert, "stop" stops the training as well, or a function of an `Alert`.
         budget: the share of training time to spend, in (0, 1]. The most suspicious classes come first, the others take
-            turns over epochs; what was left out is said. None examines all classes at every due epoch. The first
-            examination, which compiles, is free.
+            turns over epochs; what was left out is said. Where a class costs more than has been saved up the monitor waits
+            for as many epochs as it takes, and says so. The first two classes come on top: one compiles, the other
+            says what a class costs. None examines all classes at every due epoch.
         seed: of all random choices. With budget=None the same seed gives the same log.
         alpha: the chance, per run, of taking any effect for one that exceeds its threshold though it does not; in (0, 1).
         per_class: at most so many images of a class are used.
@@ -156,9 +157,14 @@ class SpuriousFeatureMonitor(keras.callbacks.Callback):
         self._epoch_began = time.perf_counter()
 
     def _examine(self, epoch: int) -> None:
+        moments = self._watch.moments
         found = self._watch.look(self.model, epoch, self._purse)
+        looked = time.perf_counter()
         if self._recorder is not None:
+            if self._watch.moments == moments:
+                self._recorder.text("xai/skipped", epoch, f"Epoch {epoch}: the monitor waits, {self._purse.text()}.")
             self._recorder.write(epoch, found, self._watch)
+        self._purse.charge(time.perf_counter() - looked)
         for alert in found:
             if alert.severity == "alert":
                 self._act(alert)

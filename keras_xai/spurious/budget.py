@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+# Classes that come on top: the first one compiles, the second one says what a class costs.
+_FREE = 2
+
 
 class Budget:
-    """Decides whether a block of classes can be afforded, by what classes have cost so far.
+    """An account of seconds: decides how many classes can be afforded, by what classes have cost so far.
 
-    The first block ever compiles and is free; the second one, whose cost is not known yet, is one class.
+    Two classes come on top, one after the other: the first one compiles, the second one says what a class costs. From then
+    on nothing is begun that the account does not hold, and all is charged. What is spent so stays within the share, but
+    for the difference between a class and the last one, which is paid back first.
 
     Args:
         share: of the training time, in (0, 1]; None affords everything.
@@ -14,25 +19,33 @@ class Budget:
 
     def __init__(self, share: float | None):
         self._share = share
-        self._earned = self._spent = 0.0
-        self._blocks = 0
-        self._cost: float | None = None
+        self._balance = self._cost = 0.0
+        self._classes = 0
 
     def earn(self, seconds: float) -> None:
         """Training took so long."""
-        self._earned += (self._share or 0.0) * seconds
+        self._balance += (self._share or 0.0) * seconds
 
     def affordable(self, wanted: int) -> int:
         """How many of so many classes can be examined now."""
-        if self._share is None or self._blocks == 0:
+        if self._share is None:
             return wanted
-        if self._cost is None:
-            return min(wanted, int(self._earned > 0))
-        return max(0, min(wanted, int((self._earned - self._spent) / self._cost)))
+        if self._classes < _FREE:
+            return min(wanted, 1)
+        # Rounding must not make a class wait for one epoch more.
+        return max(0, min(wanted, int(self._balance * (1 + 1e-9) / max(self._cost, 1e-9))))
 
     def pay(self, count: int, seconds: float) -> None:
         """So many classes took so long."""
-        self._blocks += 1
-        if self._blocks > 1:
-            self._spent += seconds
-            self._cost = seconds / count
+        if self._classes >= _FREE:
+            self._balance -= seconds
+        self._classes += count
+        self._cost = seconds / count
+
+    def charge(self, seconds: float) -> None:
+        """So long was spent without examining a class."""
+        self._balance -= seconds
+
+    def text(self) -> str:
+        """Why the monitor waits, in words."""
+        return f"a class would take {self._cost:.2g} s and {max(self._balance, 0):.2g} s are saved up"

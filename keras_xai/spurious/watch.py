@@ -51,6 +51,7 @@ class Watch:
         self.notes: dict[int, str] = {}
         self.unseen: list[int] = []
         self.moments = 0
+        self._num_classes = 0  # known from the first moment on
         self._last_seen: dict[int, int] = {}
 
     def look(
@@ -64,24 +65,29 @@ class Watch:
 
         Args:
             model: a built keras.Model. epoch: to be written on what is found.
-            budget: asked before each block of classes, and told what it took; None examines all.
+            budget: asked before each block of classes, and told what it took; None examines all. Where not one class is
+                affordable nothing is done: the moment does not count, and all classes are unseen.
             progress: told (classes done, classes).
 
         Returns:
             What is new: notices, and alerts.
         """
         budget = budget or Budget(None)
+        if self._num_classes and not budget.affordable(1):
+            self.unseen = list(range(self._num_classes))
+            return []
+        started = time.perf_counter()
         with backend.preserved_random_states():
             oracle = Oracle(model, self._samples)
             if self._probe is None:
                 self._probe = Probe(self._samples, oracle.num_classes, self._per_class, self._seed)
                 self._marked, self._odd = marked_by(self._probe), oddness(self._probe)
+                self._num_classes = oracle.num_classes
             self.moments += 1
             due = self._by_suspicion(oracle.num_classes)
             predicted = np.full(len(self._samples), NOT_ASKED)
             found: list[Alert] = []
             while count := budget.affordable(min(BLOCK, len(due))):
-                started = time.perf_counter()
                 block, due = due[:count], due[count:]
                 examination = examine(
                     oracle,
@@ -96,7 +102,12 @@ class Watch:
                 )
                 self._last_seen |= dict.fromkeys(block, self.moments)
                 found += self._noted(block, examination, epoch)
-                budget.pay(len(block), time.perf_counter() - started)
+                ended = time.perf_counter()
+                if examination.verdicts:
+                    budget.pay(len(examination.verdicts), ended - started)
+                else:
+                    budget.charge(ended - started)
+                started = ended
                 if progress is not None:
                     progress(oracle.num_classes - len(due), oracle.num_classes)
             self.unseen = sorted(due)

@@ -1,12 +1,22 @@
 """What the monitor may spend, and in which order a thousand classes get their turn."""
 
-import numpy as np
+import re
+import types
 
+import keras
+import numpy as np
+import pytest
+
+from keras_xai.callbacks import SpuriousFeatureMonitor, spurious_feature_monitor
 from keras_xai.samples import Samples
+from keras_xai.spurious import watch
+from keras_xai.spurious.asking import Oracle
 from keras_xai.spurious.budget import Budget
 from keras_xai.spurious.probe import Probe
 from keras_xai.spurious.properties import oddness
 from keras_xai.spurious.watch import Watch
+from tests.spurious.known_models import cornered, images
+from tests.training.running import stock
 
 
 def test_without_a_share_everything_is_affordable():
@@ -16,19 +26,90 @@ def test_without_a_share_everything_is_affordable():
     assert budget.affordable(1000) == 1000
 
 
-def test_the_first_block_is_free_and_then_only_what_was_earned_is_spent():
+def test_two_classes_come_on_top_and_then_only_what_was_earned_is_spent():
     budget = Budget(0.1)
-    assert budget.affordable(10) == 10
-    budget.pay(10, 100.0)  # compiles
-    assert budget.affordable(10) == 0
+    assert budget.affordable(10) == 1
+    budget.pay(1, 100.0)  # compiles
+    assert budget.affordable(10) == 1
+    budget.pay(1, 3.0)
     budget.earn(20.0)  # may spend 2 seconds
-    assert budget.affordable(10) == 1  # what it costs is not known yet
-    budget.pay(1, 0.5)
-    assert budget.affordable(10) == 3
-    budget.pay(3, 1.8)  # overdrawn by 0.3 seconds
     assert budget.affordable(10) == 0
-    budget.earn(27.5)
-    assert budget.affordable(10) == 4
+    assert budget.text() == "a class would take 3 s and 2 s are saved up"
+    budget.earn(10.0)
+    assert budget.affordable(10) == 1
+    budget.pay(1, 0.5)
+    assert budget.affordable(10) == 5  # of 2.5 seconds
+    budget.pay(5, 2.6)  # overdrawn by 0.1 seconds, and a class costs 0.52
+    budget.charge(0.1)  # and by 0.1 more
+    assert budget.text() == "a class would take 0.52 s and 0 s are saved up"
+    budget.earn(7.0)
+    assert budget.affordable(10) == 0
+    budget.earn(0.2)  # 0.72 − 0.2
+    assert budget.affordable(10) == 1
+
+
+class Slow(keras.callbacks.Callback):
+    """Training that takes so many seconds an epoch."""
+
+    def __init__(self, clock, seconds):
+        super().__init__()
+        self.clock, self.seconds = clock, seconds
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.clock[0] += self.seconds
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock for the monitor: a batch that the model answers takes a second."""
+    now, classes = [0.0], Oracle._decided
+
+    def decided(oracle, answers):
+        now[0] += 1.0
+        return classes(oracle, answers)
+
+    monkeypatch.setattr(Oracle, "_decided", decided)
+    for module in (watch, spurious_feature_monitor):
+        monkeypatch.setattr(module, "time", types.SimpleNamespace(perf_counter=lambda: now[0]))
+    return now
+
+
+def test_a_fit_spends_its_share_and_waits_in_between(clock, tmp_path):
+    x, y = images(count=80)
+    model = cornered()
+    model.compile(keras.optimizers.SGD(0.0), "sparse_categorical_crossentropy")
+    monitor = SpuriousFeatureMonitor(
+        (x, y), tmp_path, budget=0.1, action=lambda alert: None, on_error="raise", verbose=0
+    )
+    spent, looked = [], []
+
+    class Account(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            self.moments = monitor._watch.moments
+
+        def on_epoch_end(self, epoch, logs=None):
+            spent.append(clock[0] - 200.0 * (epoch + 1))
+            if monitor._watch.moments > self.moments:
+                looked.append(epoch)
+
+    model.fit(x, y, epochs=16, verbose=0, callbacks=[Slow(clock, 200.0), monitor, Account()])
+    first, *_ = spent
+    assert first > 0
+    assert looked[0] == 0
+    dearest = max(after - before for before, after in zip(spent, spent[1:], strict=False))
+    assert dearest > 20  # a class costs more than an epoch pays, so that there are waits
+    assert 1 < len(looked) < 16
+    for epoch, seconds in enumerate(spent):
+        assert seconds - first <= 0.1 * 200 * (epoch + 1)
+    assert spent[-1] - first > 0.1 * 200 * 16 - dearest - first  # and what it may spend it does spend
+    said = stock(tmp_path, "text")["xai/skipped"]
+    assert sorted([*said, *looked]) == list(range(16))
+    for epoch, text in said.items():
+        assert re.fullmatch(
+            rf"Epoch {epoch}: the monitor waits, a class would take \S+ s and \S+ s are saved up\.", text
+        )
+    (alert,) = [one for one in monitor.alerts if one.severity == "alert"]
+    assert (alert.class_index, alert.epoch) == (0, looked[1])
 
 
 def test_a_thousand_classes_take_turns():
