@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
-from keras_xai.backend.devices import num_parts, on_replicas, split, spread
+from keras_xai.backend.devices import gathered, num_parts, on_replicas, split, spread
 from keras_xai.backend.which import name
 
 
@@ -88,7 +88,7 @@ class Compiled:
     def _jax(self) -> Callable:
         import jax
 
-        compiled = jax.jit(lambda values, arguments: self._traced([arguments], values))
+        compiled = jax.jit(lambda values, arguments: gathered(self._traced([arguments], values)))
 
         def call(arguments, whole):
             return compiled([variable.value for variable in self._variables()], spread(arguments, whole))

@@ -1,8 +1,9 @@
 """Several devices, which share the work, and several processes, of which one writes.
 
-Tested: two devices of one process under `tf.distribute.MirroredStrategy`, four under `keras.distribution.DataParallel` on
-jax. A batch is split over them, so that each runs its part. In a job of several processes every process computes the whole
-of it, and `is_main_process` says which one writes; that is not tested, since no test starts such a job.
+Tested: two devices of one process under `tf.distribute.MirroredStrategy`; four of one process, and two of each of two
+processes, under `keras.distribution.DataParallel` on jax. A batch is split over all of them, so that each runs its part. On
+jax every process then gets all of the result, which is why all have to ask the same questions, in the same order. On torch,
+and where nothing is distributed, every process computes the whole of it for itself.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
+import numpy as np
+
 from keras_xai.backend.which import name
 
 
 def num_parts(variables: list) -> int:
-    """Over how many devices a batch is spread: those of this process that share these variables.
+    """Over how many devices a batch is spread: those that share these variables; on jax those of all processes.
 
     Args:
         variables: a model's `keras.Variable`s.
@@ -80,7 +83,7 @@ def spread(arguments: dict[str, Any], whole: Collection[str]) -> dict[str, Any]:
         return arguments
 
     def lay(array):
-        return keras.distribution.distribute_tensor(array, distribution.get_data_layout(array.shape))
+        return _laid(array, distribution.get_data_layout(array.shape).backend_layout)
 
     return {key: value if key in whole else keras.tree.map_structure(lay, value) for key, value in arguments.items()}
 
@@ -93,11 +96,28 @@ def held(arrays: Any) -> Any:
     if distribution is None:
         return keras.tree.map_structure(keras.ops.convert_to_tensor, arrays)
 
-    def lay(array):
-        layout = keras.distribution.TensorLayout([None] * array.ndim, distribution.device_mesh)
-        return keras.distribution.distribute_tensor(array, layout)
+    return keras.tree.map_structure(lambda array: _laid(array, _everywhere(distribution, array)), arrays)
 
-    return keras.tree.map_structure(lay, arrays)
+
+def gathered(results: Any) -> Any:
+    """JAX, inside of a `jax.jit`: nested tensors; with several processes whole in each, so that it can read them."""
+    import keras
+
+    distribution = _distribution() if num_processes() > 1 else None
+    if distribution is None:
+        return results
+    return keras.tree.map_structure(
+        lambda tensor: keras.distribution.distribute_tensor(tensor, _everywhere(distribution, tensor)), results
+    )
+
+
+def spans_processes(variables: list) -> bool:
+    """Whether these variables are on devices of several processes, none of which can compute with them alone.
+
+    Args:
+        variables: a model's `keras.Variable`s.
+    """
+    return name() == "jax" and not all(variable.value.is_fully_addressable for variable in variables)
 
 
 def is_main_process() -> bool:
@@ -147,16 +167,25 @@ def _mirrored(variables: list) -> Any:
 
 
 def _distribution() -> Any:
-    """Keras's distribution over the devices of this process, if there is one."""
+    """Keras's distribution over devices, if there is one."""
     import keras
 
-    distribution = keras.distribution.distribution() if name() == "jax" else None
-    if distribution is not None:
-        import jax
+    return keras.distribution.distribution() if name() == "jax" else None
 
-        if jax.process_count() > 1:
-            return None
-    return distribution
+
+def _everywhere(distribution: Any, array: Any) -> Any:
+    """The layout of an array that every device has all of."""
+    import keras
+
+    return keras.distribution.TensorLayout([None] * array.ndim, distribution.device_mesh).backend_layout
+
+
+def _laid(array: Any, layout: Any) -> Any:
+    """An array that every process has, on the devices of all of them: each process puts what belongs to its own."""
+    import jax
+
+    array = np.asarray(array)
+    return jax.make_array_from_callback(array.shape, layout, lambda index: array[index])
 
 
 def _length(arguments: dict[str, Any], whole: Collection[str]) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_xai import backend
 from keras_xai.spurious.alert import Alert
 from keras_xai.spurious.audit import as_samples, check_settings
 from keras_xai.spurious.budget import Budget
@@ -42,7 +43,8 @@ class SpuriousFeatureMonitor(keras.callbacks.Callback):
         budget: the share of training time to spend, in (0, 1]. The most suspicious classes come first, the others take
             turns over epochs; what was left out is said. Where a class costs more than has been saved up the monitor waits
             for as many epochs as it takes, and says so. The first two classes come on top: one compiles, the other
-            says what a class costs. None examines all classes at every due epoch.
+            says what a class costs. None examines all classes at every due epoch. Ignored in a job of several
+            processes.
         seed: of all random choices. With budget=None the same seed gives the same log.
         alpha: the chance, per run, of taking any effect for one that exceeds its threshold though it does not; in (0, 1).
         per_class: at most so many images of a class are used.
@@ -123,6 +125,13 @@ class SpuriousFeatureMonitor(keras.callbacks.Callback):
         self.on_train_end()  # of a fit that was interrupted
         self._start()
         self._active = True
+        if self.budget is not None and backend.num_processes() > 1:
+            self._purse = Budget(None)
+            warnings.warn(
+                "keras_xai: budget= is ignored in a job of several processes, which measure different times and would "
+                "examine different classes. Give budget=None, and every= to look less often.",
+                stacklevel=2,
+            )
         self._recorder = Recorder(self.log_dir, self.name, self.samples, self.seed)
         if self.verbose == 1 or (self.verbose == "auto" and self.params.get("verbose")):
             print(

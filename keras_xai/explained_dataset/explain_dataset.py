@@ -57,7 +57,7 @@ def explain_dataset(
     again: arrays, a PyDataset, a DataLoader and a list of batches are begun at the number, and a tf.data pipeline leaves
     out what goes into its maps and batches. Only a plain iterator, or a Python generator inside of a pipeline, is read from
     its beginning.
-    One run at a time has the directory. In a job of several processes call it in one of them.
+    One run at a time has the directory. In a job of several processes, each with a model of its own, call it in one of them.
 
     Args:
         model: a built keras.Model. It is left exactly as it was.
@@ -79,7 +79,7 @@ def explain_dataset(
     Raises:
         TypeError, ValueError: an argument is not as stated here; `out` holds something else, or was begun with another
             model, explainer, setting or other data: the message says what differs.
-        RuntimeError: another run is writing to `out` at this time.
+        RuntimeError: another run is writing to `out` at this time; or the model is spread over several processes.
         OSError: the disk is full, or `out` cannot be written to. What was finished stays; make room and call it again.
 
     Example:
@@ -89,6 +89,11 @@ def explain_dataset(
     """
     engine_for(model)  # something else is refused
     model = getattr(model, "_plain_model", model)  # of an ExplainedModel
+    if backend.spans_processes(model.variables):
+        raise RuntimeError(
+            f"The weights of {model.name!r} are spread over {backend.num_processes()} processes, and explain_dataset works "
+            "in one. Save the model, and explain the data in a process of its own that loads it."
+        )
     (explainer,) = chosen([explainer]).values()
     _check(targets, shard_size, dtype, verbose)
     about = {
