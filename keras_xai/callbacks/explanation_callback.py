@@ -24,7 +24,7 @@ from keras_xai.explainers.explainer import Explainer, explain
 from keras_xai.explanation import Explanation
 from keras_xai.log import ExplanationLog
 from keras_xai.log.tags import BASELINE_EPOCH
-from keras_xai.metrics.per_epoch import per_epoch
+from keras_xai.metrics.per_epoch import name_of, per_epoch
 from keras_xai.samples import Samples
 
 
@@ -53,7 +53,8 @@ class ExplanationCallback(keras.callbacks.Callback):
             ModelCheckpoint and CSVLogger listed after this callback. NaN until first measured, which no comparison
             beats: with `every` above 1, or in a resumed run, give EarlyStopping a `start_from_epoch` and ModelCheckpoint
             an `initial_value_threshold`.
-        on_error: "warn" switches an explainer that fails off for the run, warns once and logs the reason; "raise" raises.
+        on_error: "warn" switches an explainer or a metric that fails off for the run, warns once and logs the reason;
+            "raise" raises.
         verbose: 0 is silent; 1 says in one line what is logged where, shows a progress bar where explaining takes more than
             two seconds and, in a notebook, the latest explanations below the cell; 2 is for logs, with a line in place of
             the bar; "auto" does as `fit` was told.
@@ -279,18 +280,14 @@ class ExplanationCallback(keras.callbacks.Callback):
         previous, samples = self._previous.get(method), self.samples
         if len(rows) < len(samples):
             samples, previous = samples.take(rows), None if previous is None else rows_of(previous, rows)
-        try:
-            known = self.model, samples, self._active[method]
-            return per_epoch(explanation, previous, self._metrics, *known)
-        except Exception as error:
-            self._report(
-                f"A measure of {method!r} failed",
-                error,
-                epoch,
-                "metrics= is switched off for this run; training goes on",
-            )
-            self._metrics = ()
-            return per_epoch(explanation, previous)
+
+        def leave_out(metric: Callable, error: Exception) -> None:
+            self._metrics = tuple(one for one in self._metrics if one is not metric)
+            what = f"The metric {name_of(metric)!r} of {method!r} failed"
+            self._report(what, error, epoch, "It is left out for the rest of this run; the others and training go on")
+
+        known = self.model, samples, self._active[method]
+        return per_epoch(explanation, previous, self._metrics, *known, leave_out)
 
     def _show(self, epoch: int, explanations: dict[str, Explanation]) -> None:
         if self._display is None:

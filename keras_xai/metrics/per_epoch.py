@@ -21,6 +21,7 @@ def per_epoch(
     model: Any = None,
     samples: Any = None,
     explainer: Any = None,
+    on_failure: Callable[[Callable, Exception], object] | None = None,
 ) -> dict[str, np.ndarray]:
     """Measures of one method at one epoch.
 
@@ -28,6 +29,7 @@ def per_epoch(
         explanation: of this epoch. previous: of the explained epoch before, for the drift.
         extra: further measures: a `Metric`, or a function from an explanation to (n,) numbers or one.
         model, samples, explainer: what made the explanation, for the measures that are a `Metric`.
+        on_failure: called with a further measure that failed, which is left out, and its error; None: the error is raised.
 
     Returns:
         Measure -> (n,) float64, NaN for invalid samples and where a measure is undefined: "score", "entropy", "centre",
@@ -46,12 +48,18 @@ def per_epoch(
         measures["r2"] = explanation.details["r2"]
     if previous is not None and previous.raw.shape == explanation.raw.shape:
         measures["drift"] = drift(previous.raw, explanation.raw)
+    found = {name: _per_sample(name, values, explanation) for name, values in measures.items()}
     for measure in extra:
-        if not isinstance(measure, Metric):
-            measures[name_of(measure)] = measure(explanation)
-        elif previous is not None or "previous" not in measure.needs:
-            measures[name_of(measure)] = measure(explanation, model, samples, explainer, previous)
-    return {name: _per_sample(name, values, explanation) for name, values in measures.items()}
+        if isinstance(measure, Metric) and previous is None and "previous" in measure.needs:
+            continue
+        known = (model, samples, explainer, previous) if isinstance(measure, Metric) else ()
+        try:
+            found[name_of(measure)] = _per_sample(name_of(measure), measure(explanation, *known), explanation)
+        except Exception as error:
+            if on_failure is None:
+                raise
+            on_failure(measure, error)
+    return found
 
 
 def name_of(measure: Any) -> str:

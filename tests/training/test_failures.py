@@ -170,10 +170,59 @@ def test_a_metric_that_fails(tmp_path):
     callback = ExplanationCallback(samples(), ["grad_cam", "hires_cam"], log_dir=tmp_path, metrics=[unlucky])
     model = compiled(small())
     (message,) = told(lambda: fit(model, [callback], epochs=3))
-    assert "A measure of 'grad_cam' failed at epoch 0" in message
+    assert "The metric 'unlucky' of 'grad_cam' failed at epoch 0" in message
     assert "ZeroDivisionError: no luck" in message
     assert set(stock(tmp_path, "scalars")["xai/entropy/hires_cam"]) == {0, 1, 2}
     assert len(told(lambda: fit(model, [callback]))) == 1
+
+
+def test_a_metric_that_fails_leaves_the_others_alone(tmp_path):
+    """One fails at epoch 1, one gives numbers of a wrong shape there; those before, between and behind go on."""
+    epochs = []
+
+    def first(explanation):
+        epochs.append(len(epochs))
+        return explanation.scores
+
+    def failing(explanation):
+        if len(epochs) == 2:
+            raise ZeroDivisionError("no luck")
+        assert len(epochs) == 1, "asked again"
+        return explanation.scores
+
+    def between(explanation):
+        return 2 * explanation.scores
+
+    def shapeless(explanation):
+        return explanation.scores if len(epochs) == 1 else explanation.raw
+
+    metrics = [first, failing, between, shapeless, kx.metrics.AverageDrop()]
+    callback = ExplanationCallback(samples(), ["grad_cam"], log_dir=tmp_path, metrics=metrics)
+    messages = told(lambda: fit(compiled(small()), [callback], epochs=4))
+    assert len(messages) == 2
+    assert (
+        "The metric 'failing' of 'grad_cam' failed at epoch 1. It is left out for the rest of this run" in messages[0]
+    )
+    assert "ZeroDivisionError: no luck" in messages[0]
+    assert "The metric 'shapeless' of 'grad_cam' failed at epoch 1" in messages[1]
+    assert "must give one number or one per sample" in messages[1]
+    scalars = stock(tmp_path, "scalars")
+    for name in ("first", "between", "average_drop", "score"):
+        assert set(scalars[f"xai/{name}/grad_cam"]) == {0, 1, 2, 3}, name
+    for name in ("failing", "shapeless"):
+        assert set(scalars[f"xai/{name}/grad_cam"]) == {0}, name
+    assert {"first", "between", "average_drop"} <= callback.measures["grad_cam"].keys()
+    assert not {"failing", "shapeless"} & callback.measures["grad_cam"].keys()
+    assert "**The metric 'shapeless' of 'grad_cam' failed**" in stock(tmp_path, "text")["xai/errors"][1]
+
+
+def test_a_metric_that_fails_is_raised_where_errors_are(tmp_path):
+    def unlucky(explanation):
+        raise ZeroDivisionError("no luck")
+
+    callback = ExplanationCallback(samples(), ["grad_cam"], log_dir=tmp_path, metrics=[unlucky], on_error="raise")
+    with pytest.raises(ZeroDivisionError, match="no luck"):
+        fit(compiled(small()), [callback])
 
 
 def test_a_file_where_the_log_should_be(tmp_path):
