@@ -13,7 +13,7 @@ from keras_xai.spurious.decision import SMALL
 from keras_xai.spurious.effects import Effect, Trials, averaged, balanced, effect_of, paired
 from keras_xai.spurious.probe import Probe
 from keras_xai.spurious.proposals import Candidate, candidates
-from keras_xai.spurious.windows import Region, control_window
+from keras_xai.spurious.windows import Region, Shape, control_window, cut_down
 
 # What choosing costs: images that are screened for a cue, and rounds of choice, each of (images on which all that are
 # left have been tried by then, how many are kept).
@@ -21,6 +21,9 @@ _SCREENED, _SCREENING_HOSTS, _SUSPECTS, _SUSPECT_HOSTS = 48, 2, 16, 8
 _ROUNDS = ((6, 16), (16, 5), (36, 1))
 # What flips so much less is as good if it is smaller.
 _NEAR = 0.1
+# A window that flips so many is cut down, so many times, as long as no more than this share of the flips is lost (one of
+# 36 images): first by half a side, and where that is too much by a quarter, an eighth, …. So many images are tried in all.
+_WORTH, _CUTS, _LOST, _CHOOSING = 0.2, 6, 0.03, 100
 # A single image speaks for a cue where its window turns so many others into its class.
 _ALONE = 0.85
 # The images that test. Each has one donor and one control: what is independent is the image.
@@ -84,11 +87,15 @@ class LocalCues:
         small = {c: [one for one in options[c] if one.area <= pixels] or options[c] for c in self._classes}
         self._necessary = self._narrowed(small, self._try_necessity)
         plain: dict[int, list[Any]] = {c: [Rule(one) for one in options[c]] for c in self._classes}
-        sufficient = self._narrowed(plain, lambda left, some: self._try_sufficiency(left, carriers, some))
+        sufficient = self._narrowed(
+            plain, lambda left, some: self._try_sufficiency(left, self._givers(carriers, self._generator), some)
+        )
         swaps: dict[int, list[Any]] = {c: [sufficient[c], *self._swaps(sufficient[c], c)] for c in self._classes}
         final = slice(_ROUNDS[-1][0])
-        tried = self._try_sufficiency(swaps, carriers, final)
+        tried = self._try_sufficiency(swaps, self._givers(carriers, self._generator), final)
         sufficient = {c: _ranked(swaps[c], tried[c])[0] for c in self._classes}
+        givers = self._givers(carriers, np.random.default_rng([self._seed, 2]))
+        sufficient = self._tightened(sufficient, lambda left, some: self._try_sufficiency(left, givers, some))
         self._map(np.concatenate([self._testing[c] for c in self._classes]))
         necessity, sufficiency = self._necessity(), self._sufficiency(sufficient, carriers)
         return {c: [necessity[c], sufficiency[c]] for c in self._classes}
@@ -144,6 +151,10 @@ class LocalCues:
             found[c] = np.array(sorted(strong)) if enough else self._proposing[c]
         return found
 
+    def _givers(self, carriers: dict[int, np.ndarray], generator: np.random.Generator) -> dict[int, np.ndarray]:
+        """Class -> its carriers in a new random order."""
+        return {c: generator.permutation(carriers[c]) for c in self._classes}
+
     def _taken(self, pastes: dict[tuple[int, int, int], Region], count: int) -> dict[tuple[int, int, int], float]:
         """(class, rule, donor) -> the share of other classes' proposing images that its window turns into the class."""
         trials, asked = Trials.empty(), {}
@@ -175,6 +186,30 @@ class LocalCues:
                 tried[c] = [found[id(option)] for option in left[c]]
         return {c: left[c][0] for c in self._classes}
 
+    def _tightened(self, rules: dict[int, Rule], attempt: Callable) -> dict[int, Rule]:
+        """Class -> its rule, a window of one place without the parts that proposing images do not need.
+
+        The images that say what to cut off are then no judges of what is left: among a window and its cuts other proposing
+        images choose.
+
+        Args:
+            attempt: from rules and a slice of images to the flips of each, with the same donors at every call.
+        """
+        first, last = slice(_ROUNDS[-1][0]), slice(_ROUNDS[-1][0], _CHOOSING)
+        chains = {c: [rule] for c, rule in rules.items() if not rule.moves}
+        flips = {c: float(found[0].mean()) for c, found in attempt(chains, first).items()}
+        shares = {c: 0.5 for c in flips if flips[c] >= _WORTH}
+        for _ in range(_CUTS):
+            cuts = {c: _cut(chains[c][-1], share, self._size) for c, share in shares.items()}
+            for c, found in attempt(cuts, first).items():
+                means = [float(one.mean()) for one in found]
+                if max(means, default=0.0) >= flips[c] - _LOST:
+                    chains[c].append(cuts[c][int(np.argmax(means))])
+                else:
+                    shares[c] /= 2
+        cut = {c: chain for c, chain in chains.items() if len(chain) > 1}
+        return rules | {c: _smallest(cut[c], found) for c, found in attempt(cut, last).items()}
+
     def _try_necessity(self, options: dict[int, list[Any]], some: slice) -> dict[int, list[np.ndarray]]:
         """Class -> for each candidate which proposing images leave the class without their window."""
         trials, asked = Trials.empty(), {}
@@ -195,20 +230,20 @@ class LocalCues:
         return {c: [left(c, number) for number in range(len(options[c]))] for c in self._classes}
 
     def _try_sufficiency(
-        self, options: dict[int, list[Any]], carriers: dict[int, np.ndarray], some: slice
+        self, options: dict[int, list[Any]], givers: dict[int, np.ndarray], some: slice
     ) -> dict[int, list[np.ndarray]]:
         """Class -> for each rule which of other classes' proposing images it turns into the class."""
         trials, asked = Trials.empty(), {}
-        for c in self._classes:
+        for c, rules in options.items():
             hosts = self._strangers[c][some]
-            donors = np.resize(self._generator.permutation(carriers[c]), len(hosts))
-            for number, rule in enumerate(options[c]):
+            donors = np.resize(givers[c], len(hosts))
+            for number, rule in enumerate(rules):
                 regions = self._regions(rule, hosts, donors[:, None])
                 asked[c, number] = [
                     trials.add(*one) for one in zip(hosts, donors, [row[0] for row in regions], strict=True)
                 ]
         outcomes = trials.pasted(self._oracle)
-        return {c: [outcomes[asked[c, k]] == c for k in range(len(options[c]))] for c in self._classes}
+        return {c: [outcomes[asked[c, k]] == c for k in range(len(options[c]))] for c in options}
 
     def _regions(self, rule: Rule, hosts: np.ndarray, donors: np.ndarray) -> list[list[Any]]:
         """What is replaced in each host by each of its donors, [n][k]."""
@@ -296,6 +331,21 @@ def _screening(options: list[Candidate]) -> list[Candidate]:
     """Those that screen: each image's own square windows but the smallest."""
     own = [one for one in options if one.region is None and one.shape.height == one.shape.width]
     return [one for one in own if one.shape > min(other.shape for other in own)]
+
+
+def _cut(rule: Rule, share: float, size: tuple[int, int]) -> list[Rule]:
+    """The rule with its window less a share of it at one side; none where each image has a window of its own."""
+    candidate = rule.candidate
+    places = [] if candidate.region is None else cut_down(candidate.region, share, size)
+    return [
+        replace(rule, candidate=replace(candidate, shape=Shape(one.height, one.width), region=one)) for one in places
+    ]
+
+
+def _smallest(chain: list[Rule], flips: list[np.ndarray]) -> Rule:
+    """The last of ever smaller rules that loses hardly any flips of the first; the first where nothing was tried."""
+    kept = [rule for rule, own in zip(chain, flips, strict=True) if own.sum() >= flips[0].sum() - _LOST * len(own)]
+    return kept[-1] if len(flips[0]) else chain[0]
 
 
 def _ranked(options: list[Any], flips: list[np.ndarray]) -> list[Any]:

@@ -100,6 +100,28 @@ def usual_places(size: tuple[int, int]) -> list[Region]:
     ]
 
 
+def cut_down(region: Region, share: float, size: tuple[int, int]) -> list[Region]:
+    """A window less a share of it at one side: four windows, fewer where it is thin, none of a frame.
+
+    Args:
+        share: of the length that is cut off, at least one pixel. size: (height, width) of the image.
+
+    Returns:
+        Windows of which no side is shorter than the smallest of `shapes`.
+    """
+    if region.frame:
+        return []
+    top, left, height, width = region[:4]
+    least = min(shapes(size)[0])
+    high, wide = (min(max(1, round(share * side)), side - least) for side in (height, width))
+    found = []
+    if high > 0:
+        found += [Region(top + high, left, height - high, width), Region(top, left, height - high, width)]
+    if wide > 0:
+        found += [Region(top, left + wide, height, width - wide), Region(top, left, height, width - wide)]
+    return found
+
+
 @lru_cache(maxsize=16)
 def middle(size: tuple[int, int]) -> np.ndarray:
     """(height, width) bool: the inner 0.7 of both sides, where objects are; read only."""

@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from keras_xai.spurious.windows import Region, Shape, control_window, fullest_windows, shapes, usual_places, window_sums
+from keras_xai.spurious.windows import (
+    Region,
+    Shape,
+    control_window,
+    cut_down,
+    fullest_windows,
+    shapes,
+    usual_places,
+    window_sums,
+)
 
 
 def test_window_sums_equal_sums_in_a_loop():
@@ -47,3 +56,18 @@ def test_a_control_window_has_the_shape_and_lies_elsewhere():
         assert control[2:4] == (4, 4)
         assert control.mask((28, 28)).sum() == 16
         assert not (control.mask((28, 28)) & region.mask((28, 28))).any()
+
+
+def test_a_window_is_cut_at_each_of_its_sides():
+    assert cut_down(Region(10, 4, 6, 19), 0.5, (32, 32)) == [
+        Region(12, 4, 4, 19),
+        Region(10, 4, 4, 19),
+        Region(10, 14, 6, 9),
+        Region(10, 4, 6, 9),
+    ]  # the smallest window of 32 px is one of 4: 6 rows lose 2 at most, 19 columns round(9.5) = 10
+
+
+def test_the_smallest_window_and_a_frame_are_not_cut():
+    assert cut_down(Region(0, 0, 4, 4), 0.5, (32, 32)) == []
+    assert cut_down(Region(3, 3, 26, 26, frame=True), 0.5, (32, 32)) == []
+    assert cut_down(Region(0, 0, 4, 5), 0.125, (32, 32)) == [Region(0, 1, 4, 4), Region(0, 0, 4, 4)]
