@@ -30,7 +30,8 @@ class Index:
 
         Returns:
             `{"version", "runs": [{"run", "records": [{"tag", "kind", "name", "session", "epoch", "flagged",
-            "wall_time"}]}], "problems": [sentence, ...]}`; records by time, not more than twenty problems.
+            "wall_time"}]}], "problems": [sentence, ...]}`; records by time, not more than twenty problems. That of an alert
+            has a "severity", "notice" or "alert", where the log says which.
         """
         runs, problems = [], []
         for run, tags in sorted(source.records().items()):
@@ -91,7 +92,10 @@ def _content(run: str, tag: str, raw: bytes) -> dict[str, Any]:
         raise Refusal(
             422, f"The {place(run, tag)} is of the unknown kind {quoted(about['kind'])}; known: {', '.join(KINDS)}."
         )
-    return {field: about[field] for field in _FIELDS}
+    found = {field: about[field] for field in _FIELDS}
+    if about["kind"] == "alert" and about.get("severity") in ("notice", "alert"):
+        found["severity"] = about["severity"]
+    return found
 
 
 def _is_text(value: Any) -> bool:

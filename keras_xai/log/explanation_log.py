@@ -185,7 +185,7 @@ class ExplanationLog:
         epoch = int(record["epoch"])
         index = self._alerts.get(epoch, 0)
         self._alerts[epoch] = index + 1
-        self._write("alert", lambda: blobs, epoch, index, flagged=True)
+        self._write("alert", lambda: blobs, epoch, index, flagged=True, severity=str(record["severity"]))
 
     def scalar(self, tag: str, epoch: int, value: float) -> None:
         """Writes one point of a curve for the Scalars tab; what is not finite is left out."""
@@ -252,12 +252,13 @@ class ExplanationLog:
         index: int | None = None,
         flagged: bool = False,
         keep: str | None = None,
+        severity: str | None = None,
     ) -> None:
         writer = self._open()
         if writer is None:
             return
         name, step = tag(self.name, kind, epoch, index), max(epoch or 0, 0)
-        content = plugin_content(kind, self.name, self.session, epoch, flagged)
+        content = plugin_content(kind, self.name, self.session, epoch, flagged, severity)
         writer.submit(lambda: [blobs_event(name, step, record(), content)], keep)
 
     def _draw(self, group: str, pictures: Mapping[str, Draw], drawn: dict[str, np.ndarray]) -> None:

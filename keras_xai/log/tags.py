@@ -25,7 +25,9 @@ def tag(name: str, kind: str, epoch: int | None = None, index: int | None = None
     return f"{PLUGIN}/{name}/{kind}/{epoch:06d}" + ("" if index is None else f"-{index}")
 
 
-def plugin_content(kind: str, name: str, session: str, epoch: int | None = None, flagged: bool = False) -> bytes:
+def plugin_content(
+    kind: str, name: str, session: str, epoch: int | None = None, flagged: bool = False, severity: str | None = None
+) -> bytes:
     """The few facts about a record that TensorBoard hands out without reading the record.
 
     Args:
@@ -34,10 +36,17 @@ def plugin_content(kind: str, name: str, session: str, epoch: int | None = None,
         session: which fit wrote it.
         epoch: 0-based; None for inputs, -1 for the baseline.
         flagged: whether anything in the record is worth a second look.
+        severity: of an alert: "notice" or "alert". Left out where None.
 
     Returns:
         JSON bytes.
     """
-    return strict_json(
-        {"version": VERSION, "kind": kind, "name": name, "session": session, "epoch": epoch, "flagged": bool(flagged)}
-    )
+    about = {
+        "version": VERSION,
+        "kind": kind,
+        "name": name,
+        "session": session,
+        "epoch": epoch,
+        "flagged": bool(flagged),
+    }
+    return strict_json(about if severity is None else {**about, "severity": severity})

@@ -76,7 +76,20 @@ def test_keys_step_and_play(tab, page):
 
 
 def test_ticks_mark_alerts_and_open_them(tab, page):
-    expect(page.get_by_role("button", name="Alert at epoch")).to_have_count(3)
+    """A triangle for the alert, a ring in another colour for each notice."""
+    expect(page.get_by_role("button", name="Alert at epoch 3: open")).to_have_count(1)
+    expect(page.get_by_role("button", name="Notice at epoch")).to_have_count(2)
+    read = """tick => {
+      const style = getComputedStyle(tick, "::before");
+      return [style.borderRadius, style.borderBottomColor];
+    }"""
+    looks = {}
+    for severity in ("Alert", "Notice"):
+        tick = page.get_by_role("button", name=f"{severity} at epoch").first
+        expect(tick).to_have_attribute("title", re.compile(f"^{severity} at epoch"))
+        looks[severity] = tick.evaluate(read)
+    assert (looks["Alert"][0], looks["Notice"][0]) == ("0px", "50%")
+    assert looks["Alert"][1] != looks["Notice"][1]
     page.get_by_role("button", name="Alert at epoch 3").click()
     expect(tab(".sentence")).to_have_text("At epoch 3 the corner decides.")
     expect(tab(".epoch-name")).to_have_text("epoch 3 of 4")

@@ -42,6 +42,18 @@ def test_records_are_listed_by_time(tmp_path):
     assert records[1] == {"tag": "keras_xai/log/alert/000003-0", **expected}
 
 
+@pytest.mark.parametrize(
+    ("said", "listed"), [("notice", "notice"), ("alert", "alert"), (None, None), ("x" * 50, None), (["alert"], None)]
+)
+def test_the_severity_of_an_alert(tmp_path, said, listed):
+    content = json.loads(plugin_content("alert", "log", "a", 3, flagged=True, severity=said))
+    alert = {"version": 1, "kind": "alert", "session": "a"}
+    write_records(tmp_path, ("keras_xai/log/alert/000003-0", [alert], content, 3))
+    answer = read(tmp_path)
+    assert answer["problems"] == []
+    assert answer["runs"][0]["records"][0].get("severity") == listed
+
+
 def test_a_record_belongs_to_the_fit_of_its_manifest(tmp_path):
     """TensorBoard goes on telling what was said about a tag first."""
     records = [epoch_record(epoch_manifest(epoch, session="b"), epoch=epoch, session="a") for epoch in range(3)]

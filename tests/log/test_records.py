@@ -36,6 +36,7 @@ def test_tags_and_plugin_content():
         "epoch": 3,
         "flagged": True,
     }
+    assert strictly(plugin_content("alert", "mine", "abc", 3, True, "notice"))["severity"] == "notice"
 
 
 def test_inputs_record():

@@ -1,4 +1,4 @@
-// One epoch for all: the slider with its ticks at alerts, play, and the keys.
+// One epoch for all: the slider with its ticks at notices and alerts, play, and the keys.
 
 import { h, icon, iconButton, say } from "./dom.js";
 import { epochName, number } from "./text.js";
@@ -59,21 +59,22 @@ class EpochBar {
   updateTicks() {
     const { axis, streams } = this.app;
     const alerts = streams.flatMap((stream) =>
-      stream.alerts.map((entry) => ({ key: alertKey(entry), epoch: entry.epoch })),
+      stream.alerts.map((entry) => ({ key: alertKey(entry), epoch: entry.epoch, severity: entry.severity })),
     );
     const signature = JSON.stringify([axis.length, axis[0], alerts]);
     if (this.ticks.dataset.signature === signature) return;
     this.ticks.dataset.signature = signature;
-    this.ticks.replaceChildren(...alerts.map(({ key, epoch }) => this.tick(key, epoch)));
+    this.ticks.replaceChildren(...alerts.map((alert) => this.tick(alert)));
   }
 
-  tick(key, epoch) {
+  tick({ key, epoch, severity }) {
     const { axis } = this.app;
     const place = Math.max(axis.indexOf(epochAt(axis, epoch)), 0); // an epoch that was not explained stands at the one before
     const share = place / Math.max(axis.length - 1, 1);
     const open = () => this.app.set({ view: "alerts", alert: key, epoch });
-    const label = `Alert at epoch ${epoch}: open`;
-    const tick = h("button", { type: "button", class: "tick", "aria-label": label, title: label, onclick: open });
+    const label = `${severity === "notice" ? "Notice" : "Alert"} at epoch ${epoch}: open`;
+    const about = { "data-severity": severity, "aria-label": label, title: label };
+    const tick = h("button", { type: "button", class: "tick", ...about, onclick: open });
     tick.style.setProperty("--share", share);
     return tick;
   }

@@ -33,7 +33,7 @@ function add(streams, run, record) {
     flagged: record.flagged === true,
   };
   if (record.kind === "inputs") stream.inputs = newer(stream.inputs, entry);
-  else if (record.kind === "alert") stream.alerts.push({ ...entry, owner: stream });
+  else if (record.kind === "alert") stream.alerts.push({ ...entry, owner: stream, severity: record.severity === "notice" ? "notice" : "alert" });
   else if (Number.isInteger(entry.epoch)) {
     const kind = { epoch: stream.maps, baseline: stream.maps, activations: stream.activations }[record.kind];
     kind?.set(entry.epoch, newer(kind.get(entry.epoch), entry));
