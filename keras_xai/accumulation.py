@@ -18,7 +18,7 @@ def accumulated(how: str, values: Any, arguments: dict[str, Any], n: Any) -> Any
     from keras import ops
 
     def total(tensor, weights):
-        return ops.segment_sum(tensor * _column(weights, tensor), arguments["index"], num_segments=n)
+        return backend.summed(tensor * _column(weights, tensor), arguments["index"], n)
 
     if how == "weighted_sum":
         return _map(lambda tensor: total(tensor, arguments["weights"]), values)

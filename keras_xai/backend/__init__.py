@@ -10,6 +10,7 @@ from keras_xai.backend.differentiation import differentiate
 from keras_xai.backend.pipelines import in_pipeline, pipeline_graph, pipeline_of
 from keras_xai.backend.random_states import preserved_random_states, random_states
 from keras_xai.backend.reading import is_out_of_memory, to_numpy
+from keras_xai.backend.summing import summed
 from keras_xai.backend.which import name
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "preserved_random_states",
     "random_states",
     "spans_processes",
+    "summed",
     "to_numpy",
     "trace",
 ]

@@ -16,7 +16,7 @@ def differentiate(
     Args:
         function: `function(watch)` returns `(total, answers)`: a scalar tensor and nested tensors. It passes each tensor
             it wants a gradient at through `watch(key, tensor)` and goes on with what comes back.
-        shapes: for every key, the tensor's shape without the batch axis, and its dtype.
+        shapes: for every key, the tensor's shape without the batch axis, and its dtype (read on jax).
         batch_size: int or scalar tensor.
         again: whether the gradients themselves are going to be differentiated.
 
@@ -41,11 +41,12 @@ def differentiate(
         keys = list(watched)
         return answers, dict(zip(keys, tape.gradient(total, [watched[key] for key in keys]), strict=True))
 
-    keys = list(shapes)
-    # A list: JAX would sort the keys of a dict, and these have no order.
-    probes = [keras.ops.zeros((batch_size, *shape), dtype) for shape, dtype in shapes.values()]
     if backend == "jax":
         import jax
+
+        keys = list(shapes)
+        # A list: JAX would sort the keys of a dict, and these have no order.
+        probes = [keras.ops.zeros((batch_size, *shape), dtype) for shape, dtype in shapes.values()]
 
         def probed(probes):
             return function(lambda key, tensor: tensor + probes[keys.index(key)])
@@ -55,10 +56,15 @@ def differentiate(
 
     import torch
 
+    watched = {}
+
+    def watch(key, tensor):
+        watched[key] = tensor if tensor.requires_grad else tensor.detach().requires_grad_()
+        return watched[key].clone()  # a layer may write into what it is given
+
     with torch.enable_grad():
-        probes = [probe.requires_grad_() for probe in probes]
-        total, answers = function(lambda key, tensor: tensor + probes[keys.index(key)])
+        total, answers = function(watch)
         if not total.requires_grad:
-            return answers, dict.fromkeys(keys)
-        found = torch.autograd.grad(total, probes, allow_unused=True, create_graph=again)
-    return keras.tree.map_structure(lambda t: t.detach(), answers), dict(zip(keys, found, strict=True))
+            return answers, dict.fromkeys(watched)
+        found = torch.autograd.grad(total, list(watched.values()), allow_unused=True, create_graph=again)
+    return keras.tree.map_structure(lambda t: t.detach(), answers), dict(zip(watched, found, strict=True))

@@ -37,11 +37,18 @@ class _Noisy(Explainer):
         self.seed = seed
 
     def prepare(self, samples: Samples) -> Queries:
-        rows = {"noise": Noise.of(samples.image, self.num_samples, self.seed)}
-        tables = {"size": noise_size(samples.image, self.noise)}
+        noise = Noise.of(samples.image, self.num_samples, self.seed)
         return Queries(
-            gradient_at_input(gradient_alone), perturb=add_noise, rows=rows, tables=tables, accumulate="moments"
+            gradient_at_input(gradient_alone),
+            perturb=add_noise,
+            rows={"noise": noise},
+            tables={"size": noise_size(samples.image, self.noise)},
+            **self._statistics(noise.shape[:2]),
         )
+
+    def _statistics(self, shape: tuple[int, ...]) -> dict[str, Any]:
+        """What is kept of the gradients at (n, r) noisy copies, as arguments of `Queries`."""
+        raise NotImplementedError
 
 
 class SmoothGrad(_Noisy):
@@ -66,10 +73,12 @@ class SmoothGrad(_Noisy):
     name = "smooth_grad"
     paper = Paper("Smilkov et al.", "SmoothGrad", 2017, "https://arxiv.org/abs/1706.03825")
 
+    def _statistics(self, shape):
+        return {"accumulate": "weighted_sum", "weights": np.full(shape, 1 / self.num_samples, np.float32)}
+
     def explain(self, samples, plan):
         seen = yield plan
-        mean, _ = seen.input
-        return Result(saliency(mean, self.channels), {"gradient": mean})
+        return Result(saliency(seen.input, self.channels), {"gradient": seen.input})
 
 
 class VarGrad(_Noisy):
@@ -90,6 +99,9 @@ class VarGrad(_Noisy):
 
     name = "var_grad"
     paper = Paper("Adebayo et al.", "Local Explanation Methods", 2018, "https://arxiv.org/abs/1810.03307")
+
+    def _statistics(self, shape):
+        return {"accumulate": "moments"}
 
     def explain(self, samples, plan):
         seen = yield plan
