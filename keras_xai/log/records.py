@@ -265,12 +265,12 @@ def _brief(value: float) -> float:
 
 
 def _short(coefficients: np.ndarray) -> list[float]:
-    """Rounds to a thousandth of the largest one: finer than a packed map, at half the bytes."""
+    """Rounds to the decimal place that is as fine as bytes from -largest to largest, as of a packed map, or finer."""
     coefficients = np.asarray(coefficients, np.float64)
     largest = np.abs(coefficients[np.isfinite(coefficients)]).max(initial=0)
     if largest == 0:
         return coefficients.tolist()
-    return np.round(coefficients, int(np.ceil(np.log10(500 / largest)))).tolist()
+    return np.round(coefficients, int(np.ceil(np.log10(127 / largest)))).tolist()
 
 
 def _drivers(samples: Any, drivers: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -28,7 +28,19 @@ def test_numpy_types_become_plain_ones():
 
 
 def test_floats_keep_six_digits():
-    assert strict_json([0.123456789, 123456789.0, 1e-9, 2.0]) == b"[0.123457,123457000.0,1e-09,2.0]"
+    assert strict_json([0.123456789, 123456789.0, 1e-9, 2.0]) == b"[0.123457,123457e3,1e-9,2.0]"
+
+
+def test_floats_are_written_in_the_shortest_way():
+    floats = [0.000154, -3.78e-05, 1.5e-20, 0.5, 0.05, 0.0, -2.0, 1e22]
+    assert strict_json(floats) == b"[154e-6,-378e-7,15e-21,0.5,0.05,0.0,-2.0,1e22]"
+    assert json.loads(strict_json(floats)) == floats
+
+
+def test_numbers_in_texts_stay_as_they_are():
+    value = {"0.000154": ['1e-05 "0.000154', "\\", "0.00010"], "x": 0.000154}
+    assert strict_json(value) == rb'{"0.000154":["1e-05 \"0.000154","\\","0.00010"],"x":154e-6}'
+    assert json.loads(strict_json(value)) == value
 
 
 def test_what_has_no_json_form_is_refused_by_type():
