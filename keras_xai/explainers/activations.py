@@ -106,13 +106,28 @@ class Look:
         """(n, h, w, channels) -> chosen maps (n, h, w, k), energy (n, h, w), peaks (n, channels) and their flat places."""
         from keras import ops
 
-        height, width, count = activations.shape[1:]
-        # With a channel's cells side by side both the choice and the search take half as long.
-        flat = ops.transpose(ops.reshape(activations, (-1, height * width, count)), (0, 2, 1))
-        chosen = ops.transpose(ops.take(flat, np.array(self.chosen(count), np.int32), axis=1), (0, 2, 1))
-        energy = ops.mean(ops.square(activations), axis=-1)
-        peaks, places = ops.max(flat, axis=-1), ops.argmax(flat, axis=-1)
-        return ops.reshape(chosen, (-1, height, width, chosen.shape[-1])), energy, peaks, places
+        chosen = ops.take(activations, np.array(self.chosen(activations.shape[-1]), np.int32), axis=-1)
+        return chosen, ops.mean(ops.square(activations), axis=-1), *highest(activations)
+
+
+def highest(activations: Any) -> tuple[Any, Any]:
+    """Each channel's largest activation and the first place that has it, row after row, by rows before columns: fast.
+
+    Args:
+        activations: (n, h, w, channels) tensor.
+
+    Returns:
+        (n, channels) peaks, and (n, channels) int32 flat places.
+    """
+    from keras import ops
+
+    height, width, count = activations.shape[1:]
+    of_rows = ops.max(activations, axis=2)
+    row = ops.cast(ops.argmax(of_rows, axis=1), "int32")
+    first = (ops.arange(ops.shape(activations)[0], dtype="int32")[:, None] * height + row) * width
+    cells = first[:, None, :] + ops.arange(width, dtype="int32")[:, None]
+    rows = ops.take(ops.reshape(activations, (-1,)), cells * count + ops.arange(count, dtype="int32"), axis=0)
+    return ops.max(of_rows, axis=1), row * width + ops.cast(ops.argmax(rows, axis=1), "int32")
 
 
 def drivers(

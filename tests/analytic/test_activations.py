@@ -7,7 +7,7 @@ from keras import layers, ops
 
 import keras_xai as kx
 from keras_xai.engine import engine_for
-from keras_xai.explainers.activations import Look, crop, drivers
+from keras_xai.explainers.activations import Look, crop, drivers, highest
 from keras_xai.queries import Queries, activations_at
 
 
@@ -317,3 +317,12 @@ def crops_and_what_is_seen(model, call, size):
 def test_arguments_out_of_range_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         kx.Activations(**arguments)
+
+
+@pytest.mark.parametrize("values", [1, 2, 1000])
+def test_of_equal_peaks_the_first_place_counts(values):
+    activations = np.random.default_rng(0).integers(0, values, (5, 7, 6, 9)).astype(np.float32)
+    peaks, places = (ops.convert_to_numpy(found) for found in highest(ops.convert_to_tensor(activations)))
+    cells = activations.reshape(5, 7 * 6, 9)
+    np.testing.assert_array_equal(peaks, cells.max(axis=1))
+    np.testing.assert_array_equal(places, cells.argmax(axis=1))
