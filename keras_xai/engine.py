@@ -70,7 +70,7 @@ class Engine:
 
     def __init__(self, model: Any):
         self._model: Callable[[], Any] = weakref.ref(model)  # what is compiled must not keep the model alive
-        self._structure: tuple = ()
+        self._variables: list = []
         self._topologies: dict[tuple, Topology] = {}
         self._forwards: dict[tuple, Forward] = {}
         self._probabilities: dict[tuple, bool] = {}
@@ -156,8 +156,8 @@ class Engine:
         Raises:
             ValueError: a layer, target or output does not exist.
         """
-        topology = self.topology(samples)
         score, head = self.score(score, samples)
+        topology = self._topologies[_signature(samples)]
         candidates = samples.candidates(head.num_classes)
         if isinstance(score, Score) and not score.needs_target:
             candidates = np.arange(head.num_classes) == np.zeros((len(samples), 1))
@@ -203,7 +203,7 @@ class Engine:
         candidates: np.ndarray,
     ) -> tuple[dict, dict, float]:
         """One table of questions: (observed by place, answers per query, seconds)."""
-        most = batch_size(samples.image.shape[1:]) * backend.num_parts(self._model().variables)
+        most = batch_size(samples.image.shape[1:]) * backend.num_parts(self._variables)
         usual = min(most, len(samples) * table.num_rows(len(samples)))
         in_batches = partial(self._in_batches, samples, table, score, head, topology, candidates)
         return self._fitting.run(in_batches, usual, _signature(samples), self._model().name)
@@ -225,7 +225,7 @@ class Engine:
         # On the device once, not once per batch.
         shared = {} if table.rows is None else {"x": samples.x, "tables": table.tables}
         shared = backend.held(padded(shared, forward.samples_known.at_least(n)))
-        parts = backend.num_parts(self._model().variables)
+        parts = backend.num_parts(self._variables)
         gathered = Gathered(n * rows)
         total: list = []
         known, started, first = forward.compiled.num_traces, time.perf_counter(), None
@@ -319,10 +319,10 @@ class Engine:
             raise ValueError(
                 f"The model {model.name!r} has no weights yet. Build it first: call it on a batch, or model.build(shape)."
             )
-        structure = tuple(id(variable) for variable in model.variables)
-        if structure != self._structure:
+        variables = model.variables
+        if list(map(id, variables)) != list(map(id, self._variables)):
             self._past_traces = self.num_traces
-            self._structure = structure
+            self._variables = variables
             self._topologies.clear()
             self._forwards.clear()
             self._probabilities.clear()

@@ -291,7 +291,7 @@ def batch_arguments(
     """What `Forward` is called with: queries number `row` of samples `which`; those from `count` on are padding."""
     arguments: dict[str, Any] = {"candidates": candidates[which]}
     if table.rows is None:
-        arguments["x"] = _map(lambda array: array[which], samples.x)
+        arguments["x"] = _map(lambda array: backend.entries(array, which), samples.x)
         return arguments
     real = (np.arange(len(which)) < count).astype(np.float32)
     arguments["index"] = which.astype(np.int32)

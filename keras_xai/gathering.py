@@ -42,6 +42,9 @@ class Gathered:
             return
         (result, count), self._waiting = self._waiting, None
         read = backend.to_numpy(result)
+        if count == self._total:  # no second copy of what came at once
+            self._arrays = keras.tree.map_structure(lambda array: array[:count], read)
+            return
         if self._arrays is None:
             self._arrays = keras.tree.map_structure(
                 lambda array: np.empty((self._total, *array.shape[1:]), array.dtype), read

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import weakref
+from collections import Counter
 from typing import Any
 
 from keras_xai.calls import Attention, Call, Head
@@ -29,6 +30,8 @@ class Topology:
         self._references = {path: weakref.ref(operation) for path, operation in named_operations(model)}
         self._top_level = [getattr(layer, "name", None) for layer in getattr(model, "layers", [])]
         self._trace = Trace(model, inputs, size, channels_first)
+        self._automatic: dict[Head, Call] = {}
+        self._spread: dict[tuple[int, Head], tuple[Call, ...]] = {}
         self.calls = tuple(self._trace.calls)
         self.heads = self._trace.heads
 
@@ -110,6 +113,11 @@ class Topology:
         Tokens count as a map where attention layers look at as many. With a class token it is the last map that still
         reaches the score through an attention layer: later on only the class token does.
         """
+        if head not in self._automatic:
+            self._automatic[head] = self._last_map(head)
+        return self._automatic[head]
+
+    def _last_map(self, head: Head) -> Call:
         final = self._trace.finals[self.heads.index(head)]
         ancestors, outputs = self._ancestors(final), self._trace.outputs
         seen_later = self._last_evidence(ancestors, final)
@@ -144,9 +152,14 @@ class Topology:
 
     def spread(self, count: int, head: Head) -> tuple[Call, ...]:
         """About `count` finished maps spread evenly over the depth below `head`, the automatic choice last."""
+        if (count, head) not in self._spread:
+            self._spread[count, head] = self._over_depth(count, head)
+        return self._spread[count, head]
+
+    def _over_depth(self, count: int, head: Head) -> tuple[Call, ...]:
         last = self.automatic(head)
         ancestors, outputs = self._ancestors(self._trace.finals[self.heads.index(head)]), self._trace.outputs
-        runs = {call.path: sum(other.path == call.path for other in self.calls) for call in self.calls}
+        runs = Counter(call.path for call in self.calls)
         unfinished = {
             source
             for call, made_of in zip(self.calls, self._trace.inputs, strict=True)

@@ -5,7 +5,7 @@ called: importing this package imports no framework.
 """
 
 from keras_xai.backend.compiling import Compiled, needs_full_batches, trace
-from keras_xai.backend.devices import held, is_main_process, num_parts, num_processes, spans_processes
+from keras_xai.backend.devices import entries, held, is_main_process, num_parts, num_processes, spans_processes
 from keras_xai.backend.differentiation import differentiate
 from keras_xai.backend.pipelines import in_pipeline, pipeline_graph, pipeline_of
 from keras_xai.backend.random_states import preserved_random_states, random_states
@@ -16,6 +16,7 @@ from keras_xai.backend.which import name
 __all__ = [
     "Compiled",
     "differentiate",
+    "entries",
     "held",
     "in_pipeline",
     "is_main_process",

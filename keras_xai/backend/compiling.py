@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -70,9 +71,12 @@ class Compiled:
 
         compiled: dict[int, Any] = {}
 
+        @functools.cache
+        def count():
+            return 1 if self._join is None else num_parts(self._variables())
+
         def call(arguments, whole):
-            count = 1 if self._join is None else num_parts(self._variables())
-            parts = keras.tree.map_structure(tf.convert_to_tensor, split(arguments, whole, count))
+            parts = keras.tree.map_structure(tf.convert_to_tensor, split(arguments, whole, count()))
             if len(parts) not in compiled:
                 # A free first axis: a smaller last batch is not traced again.
                 specs = keras.tree.map_structure(

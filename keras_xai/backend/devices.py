@@ -120,6 +120,19 @@ def spans_processes(variables: list) -> bool:
     return name() == "jax" and not all(variable.value.is_fully_addressable for variable in variables)
 
 
+def entries(array: Any, which: Any) -> Any:
+    """Entries of a NumPy array that may be given to `Compiled`.
+
+    Args:
+        which: (b,) int, ascending.
+
+    Returns:
+        (b, …): a view where they follow each other and TensorFlow copies them anyway, else a copy.
+    """
+    in_a_row = which[-1] - which[0] + 1 == len(which)
+    return array[which[0] : which[-1] + 1] if in_a_row and name() == "tensorflow" else array[which]
+
+
 def is_main_process() -> bool:
     """True in the one process of a job that writes."""
     backend = name()

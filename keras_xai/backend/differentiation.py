@@ -56,15 +56,15 @@ def differentiate(
 
     import torch
 
-    watched = {}
+    leaves: dict[Any, Any] = {}
 
-    def watch(key, tensor):
-        watched[key] = tensor if tensor.requires_grad else tensor.detach().requires_grad_()
-        return watched[key].clone()  # a layer may write into what it is given
+    def leaf(key, tensor):
+        leaves[key] = tensor if tensor.requires_grad else tensor.detach().requires_grad_()
+        return leaves[key].clone()  # a layer may write into what it is given
 
     with torch.enable_grad():
-        total, answers = function(watch)
+        total, answers = function(leaf)
         if not total.requires_grad:
-            return answers, dict.fromkeys(watched)
-        found = torch.autograd.grad(total, list(watched.values()), allow_unused=True, create_graph=again)
-    return keras.tree.map_structure(lambda t: t.detach(), answers), dict(zip(watched, found, strict=True))
+            return answers, dict.fromkeys(leaves)
+        found = torch.autograd.grad(total, list(leaves.values()), allow_unused=True, create_graph=again)
+    return keras.tree.map_structure(lambda t: t.detach(), answers), dict(zip(leaves, found, strict=True))
