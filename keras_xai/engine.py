@@ -204,7 +204,7 @@ class Engine:
     ) -> tuple[dict, dict, float]:
         """One table of questions: (observed by place, answers per query, seconds)."""
         most = batch_size(samples.image.shape[1:]) * backend.num_parts(self._variables)
-        usual = min(most, len(samples) * table.num_rows(len(samples)))
+        usual = min(most, len(table.places(len(samples))))
         in_batches = partial(self._in_batches, samples, table, score, head, topology, candidates)
         return self._fitting.run(in_batches, usual, _signature(samples), self._model().name)
 
@@ -222,18 +222,19 @@ class Engine:
         places = tuple(dict.fromkeys(place for one in table.observe for place in places_of(one, topology, head)))
         forward = self._forward(samples, table, score, head, topology, places)
         n, rows = len(samples), table.num_rows(len(samples))
+        asked = table.places(n)
         # On the device once, not once per batch.
         shared = {} if table.rows is None else {"x": samples.x, "tables": table.tables}
         shared = backend.held(padded(shared, forward.samples_known.at_least(n)))
         parts = backend.num_parts(self._variables)
-        gathered = Gathered(n * rows)
+        gathered = Gathered(len(asked))
         total: list = []
         known, started, first = forward.compiled.num_traces, time.perf_counter(), None
-        for start in range(0, n * rows, size):
-            count = min(size, n * rows - start)
+        for start in range(0, len(asked), size):
+            count = min(size, len(asked) - start)
             length = forward.batches_known.at_least(size) if backend.needs_full_batches() else count
             index = np.arange(start, start + -(-length // parts) * parts)  # a part of one length for every device
-            which, row = np.divmod(index.clip(max=n * rows - 1), rows)
+            which, row = np.divmod(asked[index.clip(max=len(asked) - 1)], rows)
             result = forward(shared | batch_arguments(samples, table, candidates, which, row, count))
             if table.accumulate != "stack":
                 part = result.pop("observed")
@@ -244,18 +245,18 @@ class Engine:
                 if forward.compiled.num_traces > known:
                     self._tell_compiled(first)
             if self._report is not None:
-                self._report(start + count, n * rows)
+                self._report(start + count, len(asked))
         answers = gathered.arrays()
         if table.rows is not None:
-            answers = _map(lambda array: array.reshape(n, rows, *array.shape[1:]), answers)
-            answers["targets"] = answers["targets"][:, 0]
+            answers = _map(lambda array: _placed(array, asked, n * rows).reshape(n, rows, *array.shape[1:]), answers)
+            answers["targets"] = candidates.argmax(axis=1).astype(np.int32)
         if table.accumulate == "stack":
             observed = answers.pop("observed")
         else:
             observed = _map(lambda array: array[:n], [finished(table.accumulate, one) for one in total])
         seconds = time.perf_counter() - started
         if forward.compiled.num_traces > known:
-            seconds = without_first(seconds, first or 0.0, -(-n * rows // size))
+            seconds = without_first(seconds, first or 0.0, -(-len(asked) // size))
         return dict(zip(places, observed, strict=True)), answers, seconds
 
     def _tell_compiled(self, seconds: float) -> None:
@@ -331,6 +332,15 @@ class Engine:
 def without_first(seconds: float, first: float, batches: int) -> float:
     """What all batches would have taken, had the first one not been compiled for; nothing where it was the only one."""
     return (seconds - first) * batches / (batches - 1) if batches > 1 else 0.0
+
+
+def _placed(array: np.ndarray, places: np.ndarray, total: int) -> np.ndarray:
+    """(asked, …) at its places among (total, …), 0 elsewhere."""
+    if len(places) == total:
+        return array
+    whole = np.zeros((total, *array.shape[1:]), array.dtype)
+    whole[places] = array
+    return whole
 
 
 def _nothing(outputs: Any, targets: Any) -> Any:

@@ -73,6 +73,8 @@ class Queries:
         accumulate: "stack" keeps an answer per row; "weighted_sum" sums what is observed over a sample's rows with
             `weights`; "moments" gives its (mean, variance) over them. Sums run on the device: memory does not grow with r.
         weights: (n, r) float for "weighted_sum".
+        counts: (n,) int: only the first so many rows of a sample are asked, with "stack"; the answers of the others are 0.
+            None asks all.
     """
 
     observe: Any = ()
@@ -83,6 +85,7 @@ class Queries:
     tables: Any = field(default_factory=dict)
     accumulate: str = "stack"
     weights: Any = None
+    counts: Any = None
 
     def __post_init__(self):
         observe = (self.observe,) if isinstance(self.observe, Observation) else tuple(self.observe)
@@ -93,6 +96,8 @@ class Queries:
             raise ValueError("Queries need perturb and rows together: rows are what perturb is given.")
         if (self.accumulate == "weighted_sum") != (self.weights is not None):
             raise ValueError('accumulate="weighted_sum" and weights=... belong together.')
+        if self.counts is not None and (self.rows is None or self.accumulate != "stack"):
+            raise ValueError('counts=... say how many rows to ask: give rows, and accumulate="stack".')
         if self.rows is None and self.accumulate != "stack":
             raise ValueError(f"accumulate={self.accumulate!r} sums over rows, and these queries have none.")
 
@@ -106,6 +111,16 @@ class Queries:
         if len(shapes) != 1 or next(iter(shapes))[0] != n:
             raise ValueError(f"rows must be arrays (n, r, …) with n = {n} samples and one r; they begin with {shapes}.")
         return next(iter(shapes))[1]
+
+    def places(self, n: int) -> np.ndarray:
+        """Which of the n · r questions are asked, (asked,) int: sample · r + row."""
+        rows = self.num_rows(n)
+        if self.counts is None:
+            return np.arange(n * rows)
+        counts = np.asarray(self.counts)
+        if counts.shape != (n,) or counts.min() < 0 or counts.max() > rows or not counts.any():
+            raise ValueError(f"counts must be ({n},) int from 0 to {rows}, and not all 0; they are {counts.tolist()}.")
+        return np.flatnonzero(np.arange(rows) < counts[:, None])
 
     def signature(self) -> str:
         """Shapes and types of what one query is given: together with the static parts, the key of what is compiled."""

@@ -358,6 +358,24 @@ class TestRows:
         expected = np.eye(3)[[0, 1, 2, 0, 1]][:, None, None, None] / 64 * np.ones((5, 3, 8, 8, 1))
         np.testing.assert_allclose(gradients, expected, atol=1e-7)
 
+    def test_only_so_many_rows_of_each_sample_as_counted(self):
+        rows = np.random.default_rng(0).normal(size=(5, 40)).astype(np.float32)
+        rows[:, 0] = 0
+        counts = [3, 0, 40, 1, 0]
+        layer = Counting()
+        model = network(layer)
+        everything = answer(model, Queries(activations_at("late"), perturb=shift, rows=rows))
+        layer.seen()
+        found = answer(model, Queries(activations_at("late"), perturb=shift, rows=rows, counts=counts))
+        asked = layer.seen()
+        assert len(asked) == 1  # two batches for all 200 rows
+        assert asked[0] == sum(counts) or keras.backend.backend() == "jax"  # whose batches are filled up
+        np.testing.assert_array_equal(found.targets, everything.targets)
+        for index, count in enumerate(counts):
+            for one, other in ((found.scores, everything.scores), (found.activations, everything.activations)):
+                np.testing.assert_allclose(one[index, :count], other[index, :count], rtol=1e-5, atol=1e-6)
+                assert not one[index, count:].any()
+
     def test_tables_belong_to_the_sample(self):
         tables = {"image": np.random.default_rng(3).normal(size=IMAGES.shape).astype(np.float32)}
         found = answer(identity(), Queries(activations_at("look"), shift_by_table, rows=self.rows, tables=tables))
@@ -480,6 +498,7 @@ class TestRefusals:
             ({"perturb": shift, "rows": np.zeros((5, 2)), "accumulate": "weighted_sum"}, "belong together"),
             ({"weights": np.zeros((5, 2))}, "belong together"),
             ({"accumulate": "moments"}, "sums over rows, and these queries have none"),
+            ({"counts": [1] * 5}, 'counts=... say how many rows to ask: give rows, and accumulate="stack"'),
         ],
     )
     def test_tables_that_make_no_sense(self, arguments, message):
@@ -489,6 +508,11 @@ class TestRefusals:
     def test_rows_for_other_samples(self, model):
         with pytest.raises(ValueError, match=r"rows must be arrays \(n, r, …\) with n = 5 samples"):
             answer(model, Queries(perturb=shift, rows=np.zeros((4, 2), np.float32)))
+
+    @pytest.mark.parametrize("counts", [[1, 2], [1, 2, 3, 0, 0], [1, -1, 1, 1, 1], [0] * 5])
+    def test_counts_that_do_not_fit_the_rows(self, model, counts):
+        with pytest.raises(ValueError, match=r"counts must be \(5,\) int from 0 to 2, and not all 0; they are \["):
+            answer(model, Queries(perturb=shift, rows=np.zeros((5, 2), np.float32), counts=counts))
 
     def test_answers_to_what_was_not_asked(self, model):
         plain = answer(model, Queries(activations_at("late")))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from keras_xai.explainers.checks import check_count, check_fill, is_number
-from keras_xai.explainers.designs import DESIGNS
+from keras_xai.explainers.designs import DESIGNS, next_order
 from keras_xai.explainers.explainer import Explainer, Paper, Result
 from keras_xai.explainers.fills import channels_last, fill
 from keras_xai.explainers.seeds import generator_for
@@ -24,14 +24,17 @@ class LIME(Explainer):
     Needs no gradient, so it works on any model. Segments, masks, kernel weights and the solution of the ridge regression
     depend on the samples alone and are made once; an epoch costs the forward passes and one matrix product. The masks are
     a balanced design, which comes as near to the solution of many masks as several times as many random ones
-    (`python -m tests.benchmarks.lime_designs`).
+    (`python -m tests.benchmarks.lime_designs`). How many masks an image needs depends on it and on the model: `agreement`
+    asks about each image until its coefficients are known well enough.
 
     Memory, beside the model's own: about three batches of images, whatever `num_samples`, three copies of the samples (what
-    hides a segment is an image too), and per sample and mask 9 bytes a segment and 8 bytes a class.
+    hides a segment is an image too), and per sample and mask 9 bytes a segment and 8 bytes a class. With `agreement` it is
+    8 bytes a segment more for every round that a mask is used in.
 
     Args:
         num_samples: masked images per sample; None for 128, a complete fold-over of up to 64 segments. Fewer than twice the
-            segments explain much worse. The `lime` package takes 1,000, the unmasked one included.
+            segments explain much worse. The `lime` package takes 1,000, the unmasked one included. With `agreement` the
+            most that a sample gets; None for 1,000.
         segments: "auto", "slic", "quickshift", "felzenszwalb", "grid", a callable(image) -> label map, or label maps
             (n, height, width); see `superpixels`.
         fill: what a hidden segment shows: "mean" (of its own pixels, as the `lime` package does; a segment of one colour
@@ -46,10 +49,15 @@ class LIME(Explainer):
             balanced, and segments that look the same when hidden get 0 without being asked about.
         score: see `keras_xai.scores`; None for the logit. The `lime` package explains `scores.Probability()`.
         seed: of the masks; each sample draws its own from the seed and its pixels, wherever it stands.
+        agreement: above 0 and below 1: masks are asked about in rounds, each a smallest fold-over of the sample's segments,
+            until `details["agreement"]` is as high or `num_samples` are used up. 0.98 takes an easy image one round and a
+            hard one ten. None: every sample gets `num_samples`. Needs the design "fold_over".
 
     Maps: (n, height, width) float32, signed: each segment's coefficient, the change of the score that showing it makes.
     `details`: "segments" (n, height, width) int32, "coefficients" list of (k_i,) float64, "intercepts" (n,), "r2" (n,)
-    the weighted R² of the fit (NaN where the score does not change), "masks" list of (num_samples, k_i) bool.
+    the weighted R² of the fit (NaN where the score does not change), "agreement" (n,) Pearson's correlation of the
+    coefficients with those of infinitely many masks that is to be expected (see `expected_agreement`; NaN where it cannot be
+    told), "masks" list of (passes of the sample, k_i) bool.
 
     The `lime` package's result: `LIME(num_samples=1000, design="random", score=keras_xai.scores.Probability())`.
 
@@ -80,8 +88,9 @@ class LIME(Explainer):
         design: str | Callable = "fold_over",
         score: Any = None,
         seed: int = 0,
+        agreement: float | None = None,
     ):
-        check_count("num_samples", num_samples, least=2, default="128")
+        check_count("num_samples", num_samples, least=2, default="128, or 1,000 with agreement")
         check_count("seed", seed, least=0)
         check_fill(fill)
         for name, value in (("kernel_width", kernel_width), ("ridge", ridge)):
@@ -92,6 +101,10 @@ class LIME(Explainer):
                 f"design must be one of {sorted(DESIGNS)} or a callable (num_samples, num_segments, generator) -> masks; "
                 f"it is {design!r}."
             )
+        if agreement is not None and not (is_number(agreement) and 0 < agreement < 1):
+            raise ValueError(f"agreement must be a number above 0 and below 1, or None; it is {agreement!r}.")
+        if agreement is not None and design != "fold_over":
+            raise ValueError(f'agreement asks in rounds of the design "fold_over"; design is {design!r}.')
         self.num_samples = num_samples
         self.segments = segments
         self.fill = fill
@@ -100,46 +113,74 @@ class LIME(Explainer):
         self.design = design
         self.score = score
         self.seed = seed
+        self.agreement = agreement
 
     def prepare(self, samples: Samples) -> Plan:
         segments = superpixels(samples.images, self.segments)
-        masks, operators, weights = [], [], []
         image = channels_last(samples)
         hidden = fill(image, segments, self.fill)
         balanced = self.design in ("fold_over", "paired")
+        masks, regressions = [], []
         for picture, labels, behind in zip(image, segments, hidden, strict=True):
             asked = changing(picture, labels, behind) if balanced else np.ones(labels.max() + 1, bool)
-            design = self._masks(int(asked.sum()), generator_for(self.seed, picture))
-            weight = kernel(design, self.kernel_width)
-            if balanced:
-                weight = (weight + kernel(~design, self.kernel_width)) / 2
-            operator = ridge_operator(design, weight, self.ridge)
+            rounds = self._rounds(int(asked.sum()), generator_for(self.seed, picture))
+            design = np.concatenate(rounds)
             masks.append(np.ones((len(design), len(asked)), bool))
             masks[-1][:, asked] = design
-            operators.append(np.zeros((len(asked), len(design))))
-            operators[-1][asked] = operator
-            weights.append(weight)
-        return Plan(segments, masks, operators, weights, hidden_segments(samples, segments, masks, hidden))
+            ends = np.cumsum([len(one) for one in rounds])
+            regressions.append([self._regression(masks[-1][:end], asked, balanced) for end in ends])
+        return Plan(segments, hidden, masks, regressions)
 
     def explain(self, samples, plan):
-        seen = yield plan.queries
-        coefficients, intercepts, r2 = [], [], []
-        for shown, operator, weights, scores in zip(plan.masks, plan.operators, plan.weights, seen.scores, strict=True):
-            solution = fit(shown, operator, weights, scores.astype(np.float64))
-            for found, values in zip(solution, (coefficients, intercepts, r2), strict=True):
-                values.append(found)
+        scores = [np.empty(0) for _ in plan.masks]
+        found: list[Any] = [None] * len(plan.masks)
+        for number in range(max(map(len, plan.regressions))):
+            ends = [
+                len(known) if self._settled(number, regressions, solution) else len(regressions[number].masks)
+                for known, regressions, solution in zip(scores, plan.regressions, found, strict=True)
+            ]
+            counts = np.subtract(ends, [len(known) for known in scores])
+            if not counts.any():
+                break
+            seen = yield plan.queries(samples, ends, counts)
+            for index in np.flatnonzero(counts):
+                answers = seen.scores[index, : counts[index]].astype(np.float64)
+                scores[index] = np.concatenate([scores[index], answers])
+                found[index] = plan.regressions[index][number].solve(scores[index])
+        coefficients, intercepts, r2, agreement = zip(*found, strict=True)
         raw = [values[labels] for values, labels in zip(coefficients, plan.segments, strict=True)]
         details = {
             "segments": plan.segments,
-            "coefficients": coefficients,
+            "coefficients": list(coefficients),
             "intercepts": np.array(intercepts),
             "r2": np.array(r2),
-            "masks": plan.masks,
+            "agreement": np.array(agreement),
+            "masks": [masks[: len(values)] for masks, values in zip(plan.masks, scores, strict=True)],
         }
         return Result(np.stack(raw), details)
 
-    def _masks(self, count: int, generator: np.random.Generator) -> np.ndarray:
-        rows = 128 if self.num_samples is None else self.num_samples
+    def _settled(self, number: int, regressions: list[Regression], solution: Any) -> bool:
+        """Whether round `number` need not be asked about a sample, after the one before gave `solution`."""
+        return number > 0 and (number >= len(regressions) or not solution[-1] < self.agreement)
+
+    def _rounds(self, count: int, generator: np.random.Generator) -> list[np.ndarray]:
+        """Masks by the round in which they are asked about."""
+        if self.agreement is None:
+            return [self._masks(self.num_samples or 128, count, generator)]
+        most = self.num_samples or 1000
+        size = min(2 * next_order(count), most)
+        return [self._masks(size, count, generator) for _ in range(most // size)]
+
+    def _regression(self, masks: np.ndarray, asked: np.ndarray, balanced: bool) -> Regression:
+        design = masks[:, asked]
+        weights = kernel(design, self.kernel_width)
+        if balanced:
+            weights = (weights + kernel(~design, self.kernel_width)) / 2
+        operator = np.zeros((len(asked), len(masks)))
+        operator[asked] = ridge_operator(design, weights, self.ridge)
+        return Regression(masks, operator, weights)
+
+    def _masks(self, rows: int, count: int, generator: np.random.Generator) -> np.ndarray:
         design = DESIGNS[self.design] if isinstance(self.design, str) else self.design
         masks = np.asarray(design(rows, count, generator))
         if masks.shape != (rows, count) or not np.isin(masks, (0, 1)).all():
@@ -154,15 +195,38 @@ class Plan:
     """What LIME knows before it meets a model; lists have one entry per sample.
 
     Attributes:
-        segments: (n, height, width) int32. masks: (num_samples, k_i) bool. operators: (k_i, num_samples) float64.
-        weights: (num_samples,) float64. queries: the masked images to ask about.
+        segments: (n, height, width) int32. hidden: what they show when hidden, (n, height, width, channels).
+        masks: (r_i, k_i) bool. regressions: for each round that of its masks and all before.
     """
 
     segments: np.ndarray
+    hidden: np.ndarray
     masks: list[np.ndarray]
-    operators: list[np.ndarray]
-    weights: list[np.ndarray]
-    queries: Queries
+    regressions: list[list[Regression]]
+
+    def queries(self, samples: Samples, ends: list[int], counts: np.ndarray) -> Queries:
+        """The images with hidden segments for the last `counts` (n,) masks before `ends`."""
+        most = counts.max()
+        rows = [
+            np.pad(masks[end - count : end], ((0, most - count), (0, 0)))
+            for masks, end, count in zip(self.masks, ends, counts, strict=True)
+        ]
+        return replace(hidden_segments(samples, self.segments, rows, self.hidden), counts=counts)
+
+
+@dataclass(frozen=True)
+class Regression:
+    """Masks, (r, k) bool, with their weights (r,) and the operator (k, r) that solves the ridge regression on them."""
+
+    masks: np.ndarray
+    operator: np.ndarray
+    weights: np.ndarray
+
+    def solve(self, scores: np.ndarray) -> tuple[np.ndarray, float, float, float]:
+        """Coefficients (k,), intercept, weighted R² and the agreement to be expected."""
+        coefficients, intercept, r2 = fit(self.masks, self.operator, self.weights, scores)
+        agreement = np.nan if np.isnan(r2) else expected_agreement(self.masks, self.operator, scores)
+        return coefficients, intercept, r2, agreement
 
 
 def changing(image: np.ndarray, segments: np.ndarray, hidden: np.ndarray) -> np.ndarray:
@@ -206,6 +270,38 @@ def fit(masks: np.ndarray, operator: np.ndarray, weights: np.ndarray, scores: np
     residual = np.sum(weights * (scores - predicted - intercept) ** 2)
     constant = not total > np.finfo(np.float32).eps ** 2 * np.sum(weights) * max(mean**2, 1e-30)
     return coefficients, intercept, np.nan if constant else 1 - residual / total
+
+
+def expected_agreement(masks: np.ndarray, operator: np.ndarray, scores: np.ndarray) -> float:
+    """Pearson's correlation of the coefficients with those of infinitely many masks, as far as one can tell.
+
+    What a sum over segments leaves of the scores is taken for noise; its variance, by least squares, is carried through
+    `operator` and compared with the spread of the coefficients. Where each mask is followed by its complement, coefficients
+    depend on the differences of the two scores alone, and so does the noise, if these leave at least 8 degrees of freedom.
+
+    Args:
+        masks: (r, k) bool, drawn so that each shows a segment with probability ½. operator: (k, r), from scores to
+            coefficients; the correlation is over the segments whose row is not 0. scores: (r,).
+
+    Returns:
+        From 0 to 1; NaN where there are no more masks than unknowns.
+    """
+    asked = operator.any(axis=1)
+    masks, operator = masks[:, asked], operator[asked]
+    one, other = (slice(start, len(masks) // 2 * 2, 2) for start in (0, 1))
+    folded = len(masks) // 2 - len(operator) >= 8 and (masks[one] != masks[other]).all()
+    if folded:
+        table, values = masks[one] - 0.5, (scores[one] - scores[other]) / 2
+    else:
+        table, values = np.column_stack([np.ones(len(masks)), masks]), scores
+    freedom = len(values) - table.shape[1]
+    if freedom <= 0:
+        return np.nan
+    residuals = values - table @ np.linalg.lstsq(table, values)[0]
+    variance = (1 + folded) * np.sum(residuals**2) / freedom  # half a difference has half the variance of a score
+    coefficients = operator @ scores
+    noise = variance * np.sum((operator - operator.mean(axis=0)) ** 2)
+    return float(np.sqrt(max(0.0, 1 - noise / np.sum((coefficients - coefficients.mean()) ** 2))))
 
 
 def hidden_segments(samples: Samples, segments: np.ndarray, masks: list[np.ndarray], hidden: np.ndarray) -> Queries:

@@ -34,6 +34,23 @@ def network():
     )
 
 
+@pytest.fixture(scope="module")
+def bent():
+    """A network of one ReLU layer: the fainter an image, the more additive."""
+    generator = np.random.default_rng(6)
+    model = keras.Sequential(
+        [keras.Input((*SIZE, 3)), layers.Flatten(), layers.Dense(8, activation="relu"), layers.Dense(2)]
+    )
+    shapes = [weights.shape for weights in model.get_weights()]
+    model.set_weights([generator.normal(size=shape).astype(np.float32) for shape in shapes])
+    return model
+
+
+@pytest.fixture(scope="module")
+def graded(images):
+    return images * np.float32([0.01, 0.1, 0.3, 1.0])[:, None, None, None]
+
+
 def additive(segments, contributions, bias=0.0):
     """A model whose logit 1 is bias + Σ contribution[s] · mean of the pixels in segment s."""
     sizes = np.bincount(segments.ravel())
@@ -233,16 +250,16 @@ class TestBalancedDesigns:
             kx.Samples(images)
         )
         pairs = np.random.default_rng(2).normal(size=(12, 12))
-        for masks, operator in zip(plan.masks, plan.operators, strict=True):
-            signs = np.where(masks, 0.5, -0.5)
+        for (regression,) in plan.regressions:
+            signs = np.where(regression.masks, 0.5, -0.5)
             scores = signs @ self.contributions + 10 * np.einsum("ri,ij,rj->r", signs, pairs, signs)
-            np.testing.assert_allclose(operator @ scores, self.contributions, atol=1e-6)
+            np.testing.assert_allclose(regression.operator @ scores, self.contributions, atol=1e-6)
 
     def test_weights_are_the_mean_of_the_kernel_over_a_mask_and_its_complement(self, images):
         plan = kx.LIME(num_samples=24, segments=lambda image: CELLS).prepare(kx.Samples(images[:1]))
         shown = plan.masks[0].mean(axis=1)
         expected = [np.exp(-((1 - np.sqrt(part)) ** 2) / 0.25**2 / 2) for part in (shown, 1 - shown)]
-        np.testing.assert_allclose(plan.weights[0], np.mean(expected, axis=0))
+        np.testing.assert_allclose(plan.regressions[0][0].weights, np.mean(expected, axis=0))
 
     def test_a_segment_that_looks_the_same_when_hidden_is_not_asked_about(self, images):
         flat = images.copy()
@@ -251,7 +268,7 @@ class TestBalancedDesigns:
         explainer = kx.LIME(num_samples=24, segments=lambda image: CELLS)
         plan = explainer.prepare(kx.Samples(flat))
         np.testing.assert_array_equal(np.flatnonzero(plan.masks[0].all(axis=0)), [3, 7])
-        np.testing.assert_array_equal(plan.operators[0][[3, 7]], 0)
+        np.testing.assert_array_equal(plan.regressions[0][0].operator[[3, 7]], 0)
         assert not plan.masks[1].all(axis=0).any()
 
     def test_an_image_of_one_colour_is_explained_by_nothing(self, network):
@@ -273,6 +290,121 @@ class TestBalancedDesigns:
         exact = solved(2**12, every_mask)
         for seed in range(3):
             assert agreement(solved(24, "fold_over", seed)) > agreement(solved(96, "random", seed))
+
+
+def every_pair(masks, strength):
+    """Scores to which every two segments contribute together, and nothing else."""
+    signs = np.where(masks, 1, -1)
+    return strength * np.einsum("ri,ij,rj->r", signs, np.random.default_rng(2).normal(size=(12, 12)), signs)
+
+
+class TestExpectedAgreement:
+    contributions = np.random.default_rng(1).normal(size=12)
+
+    def test_of_random_masks_is_what_the_least_squares_residuals_say(self):
+        generator = np.random.default_rng(0)
+        masks = designs.random_masks(60, 12, generator)
+        scores = masks @ self.contributions + generator.normal(size=60)
+        table = np.column_stack([np.ones(60), masks])
+        solution, (squares,), *_ = np.linalg.lstsq(table, scores)
+        covariance = squares / (60 - 13) * np.linalg.inv(table.T @ table)[1:, 1:]
+        spread = np.sum((solution[1:] - solution[1:].mean()) ** 2)
+        expected = np.sqrt(1 - (np.trace(covariance) - covariance.mean() * 12) / spread)
+        found = lime.expected_agreement(masks, lime.ridge_operator(masks, np.ones(60), 1e-9), scores)
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+    def test_of_a_fold_over_is_what_the_differences_of_complements_say(self):
+        # 40 signs, ±½, of which 12 columns: the squares of each sum to 10, so that 1/10 of the variance is a coefficient's.
+        generator = np.random.default_rng(0)
+        masks = designs.with_complements(designs.hadamard(40)[:, 1:13] > 0)
+        scores = masks @ self.contributions + generator.normal(size=80) + every_pair(masks, 3.0)
+        signs, halves = masks[::2] - 0.5, (scores[::2] - scores[1::2]) / 2
+        solution, (squares,), *_ = np.linalg.lstsq(signs, halves)
+        spread = np.sum((solution - solution.mean()) ** 2)
+        expected = np.sqrt(1 - 11 * squares / (40 - 12) / 10 / spread)
+        found = lime.expected_agreement(masks, lime.ridge_operator(masks, np.ones(80), 1e-9), scores)
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+    def test_what_two_segments_do_together_lowers_that_of_random_masks_only(self):
+        found = {}
+        for name in ("fold_over", "random"):
+            masks = designs.DESIGNS[name](128, 12, np.random.default_rng(0))
+            scores = masks @ self.contributions + every_pair(masks, 1.0)
+            found[name] = lime.expected_agreement(masks, lime.ridge_operator(masks, np.ones(128), 1e-9), scores)
+        assert found["fold_over"] > 1 - 1e-9
+        assert found["random"] < 0.6
+
+    @pytest.mark.parametrize("design", ["fold_over", "random"])
+    def test_is_on_average_the_agreement_with_the_truth(self, design):
+        generator = np.random.default_rng(0)
+        masks = designs.DESIGNS[design](128, 12, generator)
+        operator = lime.ridge_operator(masks, np.ones(128), 1e-9)
+        expected, measured = [], []
+        for _ in range(500):
+            scores = masks @ self.contributions + generator.normal(size=128)
+            expected.append(lime.expected_agreement(masks, operator, scores))
+            measured.append(np.corrcoef(operator @ scores, self.contributions)[0, 1])
+        assert np.mean(measured) < 0.98
+        np.testing.assert_allclose(np.mean(expected), np.mean(measured), atol=0.01)
+
+    def test_cannot_be_told_without_degrees_of_freedom(self):
+        masks = designs.random_masks(13, 12, np.random.default_rng(0))
+        assert np.isnan(lime.expected_agreement(masks, lime.ridge_operator(masks, np.ones(13), 1.0), np.arange(13.0)))
+
+    def test_nor_of_a_score_that_does_not_change(self, images):
+        found = kx.LIME(num_samples=60, segments=lambda image: CELLS, agreement=0.9)(
+            additive(CELLS, np.zeros(12)), images, targets=[1] * 4
+        )
+        assert np.isnan(found.details["agreement"]).all()
+        assert {len(masks) for masks in found.details["masks"]} == {24}
+
+
+class TestRounds:
+    agreement = 0.99
+
+    def explained(self, model, images, **arguments):
+        explainer = kx.LIME(segments=lambda image: CELLS, fill=0, **arguments)
+        return explainer(model, images, targets=[0] * len(images)).details
+
+    def test_an_additive_model_takes_one(self, images):
+        contributions = np.random.default_rng(1).normal(size=12)
+        explainer = kx.LIME(segments=lambda image: CELLS, fill=0, ridge=1e-6, agreement=0.99)
+        found = explainer(additive(CELLS, contributions), images, targets=[1] * 4).details
+        assert [len(masks) for masks in found["masks"]] == [24] * 4
+        for image, coefficients in zip(images, found["coefficients"], strict=True):
+            np.testing.assert_allclose(coefficients, contributions * means_of_segments(image, CELLS), atol=1e-4)
+
+    def test_end_for_each_sample_when_it_agrees_or_all_masks_are_used(self, bent, graded):
+        explainer = kx.LIME(num_samples=130, segments=lambda image: CELLS, fill=0, agreement=self.agreement)
+        drawn = explainer.prepare(kx.Samples(graded)).masks
+        assert [len(masks) for masks in drawn] == [120] * 4  # 5 rounds of 24
+        found = self.explained(bent, graded, num_samples=130, agreement=self.agreement)
+        lengths = []
+        for image, masks in zip(graded, drawn, strict=True):
+            scores = bent.predict(np.where(masks[:, CELLS, None], image, 0), verbose=0)[:, 0].astype(np.float64)
+            for end in range(24, 121, 24):  # a second implementation, one sample and round after another
+                weights = (lime.kernel(masks[:end], 0.25) + lime.kernel(~masks[:end], 0.25)) / 2
+                operator = lime.ridge_operator(masks[:end], weights, 1.0)
+                if lime.expected_agreement(masks[:end], operator, scores[:end]) >= self.agreement:
+                    break
+            np.testing.assert_array_equal(found["masks"][len(lengths)], masks[:end])
+            np.testing.assert_allclose(
+                found["coefficients"][len(lengths)], operator @ scores[:end], rtol=1e-3, atol=1e-4
+            )
+            lengths.append(end)
+        assert lengths[0] == 24
+        assert len(set(lengths)) == 3
+
+    def test_a_sample_alone_is_asked_as_often_as_in_company(self, bent, graded):
+        together = self.explained(bent, graded, agreement=self.agreement)
+        for index in (0, 3):
+            alone = self.explained(bent, graded[index : index + 1], agreement=self.agreement)
+            np.testing.assert_array_equal(alone["masks"][0], together["masks"][index])
+            np.testing.assert_allclose(alone["coefficients"][0], together["coefficients"][index], rtol=1e-3, atol=1e-4)
+
+    def test_too_few_masks_for_a_round_are_one_round(self, bent, graded):
+        found = self.explained(bent, graded, num_samples=20, agreement=0.9)
+        assert [len(masks) for masks in found["masks"]] == [20] * 4
 
 
 class TestHiding:
@@ -355,7 +487,7 @@ def test_a_plan_is_made_once_and_serves_every_model(images):
     for factor in (1.0, -2.0):
         model.layers[-1].set_weights(additive(CELLS, factor * contributions).get_weights())
         (found,) = explain(model, [explainer], samples, [plan])
-        assert found.details["masks"] is plan.masks
+        assert all(map(np.shares_memory, found.details["masks"], plan.masks))
         assert found.details["segments"] is plan.segments
         expected = factor * contributions * means_of_segments(images[0], CELLS)
         np.testing.assert_allclose(found.details["coefficients"][0], expected, atol=1e-4)
@@ -372,6 +504,9 @@ def test_a_plan_is_made_once_and_serves_every_model(images):
         ({"fill": np.nan}, "fill must be .* finite number; it is nan"),
         ({"kernel_width": 0}, "kernel_width must be .*above 0; it is 0"),
         ({"ridge": -1}, "ridge must be .*above 0; it is -1"),
+        ({"agreement": 1.0}, "agreement must be a number above 0 and below 1, or None; it is 1.0"),
+        ({"agreement": "high"}, "agreement must be a number above 0 and below 1, or None; it is 'high'"),
+        ({"agreement": 0.9, "design": "paired"}, "in rounds of the design \"fold_over\"; design is 'paired'"),
         ({"design": "sobol"}, "design must be one of .*'fold_over', 'paired', 'random'.* or a callable.*it is 'sobol'"),
     ],
 )
