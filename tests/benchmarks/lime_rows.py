@@ -89,7 +89,6 @@ def _package(forward: Callable[[np.ndarray], np.ndarray], x: np.ndarray, segment
                 labels=(0,),
                 top_labels=None,
                 num_samples=PACKAGE_MASKS,
-                progress_bar=False,
                 segmentation_fn=lambda _, labels=labels: labels,
             )
 
