@@ -44,7 +44,11 @@ class Oracle:
         return self.classes_after(None, indices)
 
     def classes_after(self, perturb: Callable | None, hosts: np.ndarray, rows: Callable | None = None) -> np.ndarray:
-        """What the model takes perturbed images for.
+        """What the model takes perturbed images for: the first of `choices_after`, (q,) int."""
+        return self.choices_after(perturb, hosts, rows)[:, 0]
+
+    def choices_after(self, perturb: Callable | None, hosts: np.ndarray, rows: Callable | None = None) -> np.ndarray:
+        """What the model takes perturbed images for, and what next.
 
         Args:
             perturb: see `Queries`.
@@ -52,9 +56,9 @@ class Oracle:
             rows: from positions in `hosts` (b,) to the rows of these queries, nested arrays (b, …).
 
         Returns:
-            (q,) int, −1 where the output is not finite.
+            (q, 2) int, the first and the second choice; −1 where the output is not finite.
         """
-        decided = [_NONE]
+        decided = [np.zeros((0, 2), int)]
         for positions, count in self._batches(len(hosts)):
             table = Queries() if rows is None else Queries(perturb=perturb, rows=_with_row_axis(rows(positions)))
             (answers,) = self._engine.answer(subset(self.samples, hosts[positions]), [table])
@@ -101,10 +105,12 @@ class Oracle:
 
     def _decided(self, answers: Any) -> np.ndarray:
         values = answers.predictions.reshape(-1, answers.predictions.shape[-1])
-        decided = values.argmax(axis=-1)
         if values.shape[-1] == 1:
-            decided = (values[:, 0] > (0.5 if answers.probabilities else 0)).astype(int)
-        return np.where(np.isfinite(values).all(axis=-1), decided, -1)
+            first = (values > (0.5 if answers.probabilities else 0)).astype(int)
+            decided = np.concatenate([first, 1 - first], axis=1)
+        else:
+            decided = np.argsort(-values, axis=-1, kind="stable")[:, :2]
+        return np.where(np.isfinite(values).all(axis=-1, keepdims=True), decided, -1)
 
     def _batches(self, count: int) -> Iterator[tuple[np.ndarray, int]]:
         """(positions, how many of them are real) of one batch after the other, the last one padded."""
@@ -129,9 +135,6 @@ def subset(samples: Samples, chosen: np.ndarray, targets: Any = 0) -> Samples:
         image_input=samples.image_key,
         data_format="channels_first" if samples.channels_first else "channels_last",
     )
-
-
-_NONE = np.zeros(0, int)
 
 
 def _only_gradient(values: Any, gradients: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 
 from keras_xai.samples import Samples
 from keras_xai.spurious.alert import Alert
+from keras_xai.spurious.decision import records
 from keras_xai.spurious.probe import single_labels
 from keras_xai.spurious.report import report
 from keras_xai.spurious.watch import Watch
@@ -23,7 +24,7 @@ class Findings(list):
 
     def __init__(self, alerts: list[Alert], watch: Watch, samples: Samples, alpha: float):
         super().__init__(alerts)
-        self.effects = {c: {one.effect.kind: one.record() for one in found} for c, found in watch.latest.items()}
+        self.effects = {c: records(found) for c, found in watch.latest.items()}
         self.skipped, self.notes = dict(watch.skipped), dict(watch.notes)
         self._samples, self._alpha = samples, alpha
 

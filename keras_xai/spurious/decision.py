@@ -37,7 +37,9 @@ ELSEWHERE = 0.2
 # What takes so many along, whatever they show, is more than that. Parts that are as alike in all images as what is put
 # there (a digit's stroke, the gap in trousers) are needed, but take hardly any image along.
 PART, TRAIT = 0.6, 0.7
-_TRAITS = ("texture", "spectrum")
+# With a trait of the object, too, the class is more often a second choice and lost without it: in 0.45 of images at most.
+TRAIT_TOGETHER = 0.4
+_TRAITS = ("texture", "spectrum", "detail")
 # Of a region its share in objects from which on it is judged as one on objects.
 _ON_OBJECT = 0.35
 # What one class is known by takes so much more along than the same does in any other class. Where objects are small,
@@ -63,28 +65,47 @@ class Verdict:
     delta: float
     hit: bool
 
-    def record(self) -> dict[str, Any]:
-        """What an alert says of it."""
-        effect = self.effect
+    @property
+    def size(self) -> float:
+        """The mean effect; of a claim with two halves, the smaller."""
+        return min(one.mean for one in self._halves)
+
+    @property
+    def breadth(self) -> float:
+        """The share of other classes that are taken along."""
+        return self._halves[-1].breadth
+
+    @property
+    def _halves(self) -> list[Effect]:
+        return [self.effect] if self.effect.given is None else [self.effect, self.effect.given]
+
+    def records(self) -> dict[str, dict[str, Any]]:
+        """What an alert says of it: the name of an effect -> its numbers."""
         return {
-            "effect": effect.mean,
-            "lower": self.lower,
-            "threshold": self.delta,
-            "flips": float(effect.flips.mean()),
-            "control": float((effect.flips - effect.effects).mean()),
-            "breadth": effect.breadth,
-            "images": len(effect.effects),
+            one.name: {
+                "effect": one.mean,
+                "lower": self.lower,
+                "threshold": self.delta,
+                "flips": float(one.flips.mean()),
+                "control": float((one.flips - one.effects).mean()),
+                "breadth": one.breadth,
+                "images": len(one.effects),
+            }
+            for one in self._halves
         }
 
 
-def threshold(kind: str, num_classes: int, told: bool = False) -> float:
+def threshold(kind: str, num_classes: int, told: bool = False, together: bool = False) -> float:
     """δ: the effect that a model without a shortcut may have.
 
     Args:
         kind: "necessity", "sufficiency", or a property.
         num_classes: of the model. With few of them breadth says little, since one look-alike may be all there is.
         told: whether the region's pixels alone tell the class.
+        together: whether the property may be used together with the object: see `GlobalCues`.
     """
+    if together:
+        return TRAIT_TOGETHER if kind in _TRAITS else ELSEWHERE
     alike = min(0.5, 1 / max(num_classes - 1, 1))
     if kind in ("necessity", REMOVAL):
         return ELSEWHERE
@@ -102,16 +123,20 @@ def judge(effect: Effect, level: float, num_classes: int, probe: Probe, usual: f
     """
     told = effect.kind in LOCAL and effect.telling >= TELLING
     on_objects = effect.kind in LOCAL and lies_on_objects(effect, probe)
-    delta = threshold(effect.kind, num_classes, told)
+    together = effect.taken or effect.choices is not None
+    delta = threshold(effect.kind, num_classes, told, together)
     if on_objects and not told:
         delta = max(delta, usual + _UNUSUAL)
     lower = lower_bound(effect.effects, level)
+    if effect.given is not None:
+        # Both halves have to be shown: that needs no smaller level.
+        lower = min(lower, lower_bound(effect.given.effects, level))
     if effect.kind == "necessity":
         # Every class has need of its object.
         small = effect.rule.area <= SMALL * np.prod(probe.samples.size)
         allowed = told and small and not on_objects
     else:
-        allowed = effect.kind == REMOVAL or effect.breadth >= BREADTH
+        allowed = together or effect.kind == REMOVAL or effect.breadth >= BREADTH
     return Verdict(effect, lower, delta, bool(lower > delta and allowed))
 
 
@@ -174,6 +199,11 @@ def underpowered(others: int, level: float, num_classes: int) -> str | None:
 def strongest(verdicts: list[Verdict]) -> Verdict | None:
     """The hit that is furthest above its threshold, or else the effect that is; None of none."""
     return max(verdicts, key=lambda one: (one.hit, one.lower - one.delta)) if verdicts else None
+
+
+def records(verdicts: list[Verdict]) -> dict[str, dict[str, Any]]:
+    """The name of an effect -> its numbers, of all verdicts on a class."""
+    return {name: one for verdict in verdicts for name, one in verdict.records().items()}
 
 
 def medoid(regions: list[Any]) -> tuple[int, int, int, int]:

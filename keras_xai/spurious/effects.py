@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from keras_xai.spurious.asking import Oracle
-from keras_xai.spurious.interventions import GlobalEdit, paste
+from keras_xai.spurious.interventions import GlobalEdit, Retone, paste
 from keras_xai.spurious.probe import Probe
 from keras_xai.spurious.silhouettes import surroundings
 from keras_xai.spurious.windows import Region, ring
@@ -28,6 +28,10 @@ class Effect:
         regions: [n][k] what was replaced, None where the whole image was edited.
         rule: how the regions were chosen.
         telling: how well the regions' pixels alone tell the class from others: see `Probe.telling`.
+        choices: (n, k, 2) int, the model's first and second choice, where `outcomes` are not the first.
+        taken: of a property, whether it was taken from the class's own images: a flip is an image that leaves the class.
+        given: of a property that was taken, the effect of giving it to other images: how many of them have the class as
+            their first choice, or as the second after their own.
     """
 
     kind: str
@@ -40,6 +44,21 @@ class Effect:
     regions: list[list[Any]]
     rule: Any = None
     telling: float = 0.0
+    choices: np.ndarray | None = None
+    taken: bool = False
+    given: Effect | None = None
+
+    @property
+    def name(self) -> str:
+        """Of the number in records."""
+        if self.taken:
+            return f"without its {self.kind}"
+        return self.kind if self.choices is None else f"{self.kind}, at least second choice"
+
+    @property
+    def leaves(self) -> bool:
+        """Whether the images are the class's own, and a flip is one that leaves it."""
+        return self.taken or self.kind == "necessity"
 
     @property
     def mean(self) -> float:
@@ -79,7 +98,7 @@ class Trials:
         size, images = oracle.samples.size, oracle.samples.image
         return self._asked(
             oracle, lambda host, donor, region: {"donor": images[donor], "mask": mask_of(region, size)}, paste
-        )
+        )[:, 0]
 
     def smoothed(self, oracle: Oracle) -> np.ndarray:
         """(q,) int classes after filling the regions with the mean colour around them."""
@@ -89,15 +108,20 @@ class Trials:
             colour = surroundings(samples.image[host], ring(region, samples.size), samples.channels_first)
             return {"donor": colour, "mask": region.mask(samples.size)}
 
-        return self._asked(oracle, row, paste)
+        return self._asked(oracle, row, paste)[:, 0]
 
-    def edited(self, oracle: Oracle, edit: GlobalEdit) -> np.ndarray:
-        """(q,) int classes after giving the whole image the donors' property."""
-        images = oracle.samples.image
-        return self._asked(oracle, lambda host, donor, region: {"donor": images[donor]}, edit)
+    def edited(self, oracle: Oracle, probe: Probe, edit: GlobalEdit) -> np.ndarray:
+        """(q, 2) int choices after giving the whole image the donors' property."""
+        return self._asked(oracle, lambda host, donor, region: {"donor": probe.donor(donor, edit.kind)}, edit)
+
+    def retoned(self, oracle: Oracle, probe: Probe) -> np.ndarray:
+        """(q, 2) int choices after giving the whole image the tone that is usual in the donors' classes."""
+        return self._asked(
+            oracle, lambda host, donor, region: probe.retoning(host, donor), Retone(probe.low, probe.high)
+        )
 
     def textured(self, oracle: Oracle, probe: Probe) -> np.ndarray:
-        """(q,) int classes after filling the objects with the texture of the donors' objects."""
+        """(q, 2) int choices after filling the objects with the texture of the donors' objects."""
         return self._asked(
             oracle,
             lambda host, donor, region: {"donor": probe.texture(donor), "mask": probe.silhouettes[host]},
@@ -105,7 +129,7 @@ class Trials:
         )
 
     def before_backgrounds(self, oracle: Oracle, probe: Probe) -> np.ndarray:
-        """(q,) int classes after putting the objects before the donors' backgrounds."""
+        """(q, 2) int choices after putting the objects before the donors' backgrounds."""
         return self._asked(
             oracle,
             lambda host, donor, region: {"donor": probe.background(donor), "mask": ~probe.silhouettes[host]},
@@ -113,7 +137,7 @@ class Trials:
         )
 
     def without_objects(self, oracle: Oracle, probe: Probe) -> np.ndarray:
-        """(q,) int classes after filling the objects with the colour around them."""
+        """(q, 2) int choices after filling the objects with the colour around them."""
         return self._asked(
             oracle,
             lambda host, donor, region: {"donor": probe.background(host), "mask": probe.silhouettes[host]},
@@ -130,7 +154,7 @@ class Trials:
                 stacked["mask"] = np.expand_dims(stacked["mask"], channel)
             return stacked
 
-        return oracle.classes_after(perturb, np.array(self.hosts, int), rows)
+        return oracle.choices_after(perturb, np.array(self.hosts, int), rows)
 
 
 def own_window(region: Any) -> Any:

@@ -9,9 +9,9 @@ import numpy as np
 from keras_xai import backend
 from keras_xai.samples import Samples
 from keras_xai.spurious.alert import Alert
-from keras_xai.spurious.decision import Verdict, medoid
+from keras_xai.spurious.decision import Verdict, medoid, records
 from keras_xai.spurious.effects import Effect, balanced, mask_of, own_window
-from keras_xai.spurious.interventions import BACKGROUND, REMOVAL, TEXTURE, GlobalEdit, paste
+from keras_xai.spurious.interventions import BACKGROUND, REMOVAL, TEXTURE, TONE, GlobalEdit, Retone, paste
 from keras_xai.spurious.probe import Probe
 from keras_xai.spurious.silhouettes import filled_with_texture
 
@@ -43,13 +43,13 @@ def make_alert(verdict: Verdict, verdicts: list[Verdict], label: int, severity: 
         kind="local" if local else "global",
         severity=severity,
         epoch=epoch,
-        effect=effect.mean,
+        effect=verdict.size,
         lower_bound=verdict.lower,
         region=region,
         property=None if local else shown_property(effect.kind),
         sentence=sentence(verdict, samples.class_name(label), region, samples.size, spurious),
-        effects={one.effect.kind: one.record() for one in verdicts},
-        breadth=effect.breadth,
+        effects=records(verdicts),
+        breadth=verdict.breadth,
         spurious=spurious,
         affected=tuple(samples.ids[index] for index in carriers),
         places={samples.ids[index]: box for index, box in boxes.items()},
@@ -85,6 +85,19 @@ def sentence(verdict: Verdict, name: str, region: Any, size: tuple[int, int], sp
             f"without its object the model still says {name!r} for {flips:.0%} of its images ({control:.0%} for images of "
             "other classes without theirs)"
         )
+    elif effect.given is not None:
+        given = effect.given
+        finding = (
+            f"with the {effect.kind} of other classes the model gives up {name!r} for {flips:.0%} of its images "
+            f"({control:.0%} with that of its own), and with the {effect.kind} of {name!r} it is the first or second "
+            f"choice for {given.flips.mean():.0%} of other images ({(given.flips - given.effects).mean():.0%} with that "
+            "of other classes)"
+        )
+    elif effect.choices is not None:
+        finding = (
+            f"{effect.kind} marks its images, and makes {name!r} the model's first or second choice for {flips:.0%} of "
+            "other images"
+        )
     else:
         finding = (
             f"giving other images the {effect.kind} of {name!r} images makes the model say {name!r} for {flips:.0%} of "
@@ -116,8 +129,8 @@ def _carriers(effect: Effect, label: int) -> dict[int, Any]:
     """Image -> the region that it was shown to have: donors that take other images along, or images that need it."""
     votes: dict[int, list[bool]] = {}
     regions: dict[int, Any] = {}
-    carrying = effect.hosts if effect.kind == "necessity" else effect.donors
-    flipped = effect.outcomes != label if effect.kind == "necessity" else effect.outcomes == label
+    carrying = effect.hosts if effect.leaves else effect.donors
+    flipped = effect.outcomes != label if effect.leaves else effect.outcomes == label
     for i, k in np.ndindex(*effect.outcomes.shape):
         votes.setdefault(int(carrying[i, k]), []).append(bool(flipped[i, k]))
         regions.setdefault(int(carrying[i, k]), own_window(effect.regions[i][k]))
@@ -144,7 +157,8 @@ def _is_spurious(samples: Samples, carriers: dict[int, Any]) -> bool:
 def _pairs(effect: Effect, label: int, probe: Probe) -> tuple[np.ndarray, np.ndarray, tuple[dict[str, Any], ...]]:
     """Pictures before and after, of as many source classes as possible."""
     samples = probe.samples
-    flipped = effect.outcomes != label if effect.kind == "necessity" else effect.outcomes == label
+    flipped = effect.outcomes != label if effect.leaves else effect.outcomes == label
+    said = effect.outcomes if effect.choices is None else effect.choices[..., 0]
     places = [(i, int(row.argmax())) for i, row in enumerate(flipped) if row.any()]
     seen: dict[int, int] = {}
     for i, _ in places:
@@ -161,9 +175,14 @@ def _pairs(effect: Effect, label: int, probe: Probe) -> tuple[np.ndarray, np.nda
     elif effect.kind == BACKGROUND:
         behind = _as_seen(samples, np.stack([probe.background(donor) for donor in donors]))
         after = np.where(probe.silhouettes[hosts][..., None], before, behind)
+    elif effect.kind == TONE:
+        rows = [probe.retoning(host, donor) for host, donor in zip(hosts, donors, strict=True)]
+        row = {name: np.stack([one[name] for one in rows]) for name in rows[0]}
+        after = _as_seen(samples, backend.to_numpy(Retone(probe.low, probe.high)(samples.image[hosts], row, {})))
     elif effect.regions[0][0] is None:
         edit = GlobalEdit(effect.kind, probe.low, probe.high, samples.channels_first)
-        after = _as_seen(samples, backend.to_numpy(edit(samples.image[hosts], {"donor": samples.image[donors]}, {})))
+        given = np.stack([probe.donor(donor, effect.kind) for donor in donors])
+        after = _as_seen(samples, backend.to_numpy(edit(samples.image[hosts], {"donor": given}, {})))
     else:
         masks = [mask_of(effect.regions[i][k], samples.size) for i, k in places]
         after = np.where(np.array(masks).reshape(len(places), *samples.size, 1), samples.images[donors], before)
@@ -171,8 +190,8 @@ def _pairs(effect: Effect, label: int, probe: Probe) -> tuple[np.ndarray, np.nda
         {
             "host": samples.ids[host],
             "donor": samples.ids[donor],
-            "from": label if effect.kind == "necessity" else int(effect.sources[place[0]]),
-            "to": int(effect.outcomes[place]),
+            "from": label if effect.leaves else int(effect.sources[place[0]]),
+            "to": int(said[place]),
         }
         for place, host, donor in zip(places, hosts, donors, strict=True)
     )
@@ -188,7 +207,9 @@ def _remedy(effect: Effect, carriers: dict[int, Any], label: int, probe: Probe) 
     others = balanced(np.flatnonzero(probe.labels != label), probe.labels, len(carrying))
     remedy = {"donors": samples.image[[*carrying, *others]], "channels_first": samples.channels_first}
     if effect.regions[0][0] is None:
-        return {"intervention": GlobalEdit(effect.kind, probe.low, probe.high, samples.channels_first), **remedy}
+        # Where the tone is usual in a class, its images have it.
+        kind = "colour" if effect.kind == TONE else effect.kind
+        return {"intervention": GlobalEdit(kind, probe.low, probe.high, samples.channels_first), **remedy}
     masks = np.stack([mask_of(carriers[index], samples.size) for index in carrying])
     return {"intervention": paste, "masks": np.concatenate([masks, masks[: len(others)]]), **remedy}
 

@@ -14,8 +14,9 @@ from keras_xai.spurious.local_cues import LocalCues
 from keras_xai.spurious.probe import FEWEST, FEWEST_PROPOSING, Probe
 from keras_xai.spurious.silhouettes import know_backgrounds
 
-# Necessity, sufficiency and one global edit; with masks, the background alone.
-BRANCHES = 3
+# Necessity, sufficiency, and of one property that it is enough or used together with the object; with masks, the
+# background alone.
+BRANCHES = 4
 NOT_ASKED = -2
 # How much more often the model has to say a class of its images than of others. Before that, what little it recognises is a
 # selection, and whatever disturbs an image makes the model say what it says of most.

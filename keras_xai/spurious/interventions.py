@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from keras_xai.spurious.fixed_edits import FIXED_EDITS
+from keras_xai.spurious.histograms import blurred, match_detail, match_histogram
+
 
 def paste(values: Any, row: dict[str, Any], tables: Any) -> Any:
     """Another image's pixels where the mask is set. The fill comes from the data: no grey boxes.
@@ -52,6 +55,30 @@ class GlobalEdit:
         return ops.cast(ops.transpose(edited, (0, 3, 1, 2)) if self.channels_first else edited, kept)
 
 
+@dataclass(frozen=True)
+class Retone:
+    """The mean and the deviation that every channel usually has in one class made those of another; see `Probe.retoning`.
+
+    An image keeps what distinguishes it from others of its class: it is changed far less than by the look of one donor.
+
+    Attributes:
+        low, high: the values that images of this data have.
+    """
+
+    low: float
+    high: float
+
+    def __call__(self, values: Any, row: dict[str, Any], tables: Any) -> Any:
+        """(b, …) values · row["scale"] + row["shift"], both with 1 in place of height and width; range and type stay."""
+        import keras
+        from keras import ops
+
+        kept = keras.backend.standardize_dtype(values.dtype)
+        edited = ops.cast(values, "float32") * row["scale"] + row["shift"]
+        edited = ops.clip(edited, self.low, self.high)
+        return ops.cast(edited if "float" in kept else ops.round(edited), kept)
+
+
 def match_brightness(image: Any, donor: Any) -> Any:
     """The donor's mean over everything.
 
@@ -95,7 +122,7 @@ def match_sharpness(image: Any, donor: Any) -> Any:
     for steps in (1, 1, 2, 4):
         last = ladder[-1]
         for _ in range(steps):
-            last = _blurred(last)
+            last = blurred(last)
         ladder.append(last)
     detail = image - ladder[1]
     ladder = [image + 2 * detail, image + detail, *ladder]
@@ -113,7 +140,7 @@ def match_grain(image: Any, donor: Any) -> Any:
     from keras import ops
 
     def level(one):
-        detail = ops.abs(one - _blurred(one))
+        detail = ops.abs(one - blurred(one))
         return ops.reshape(ops.median(ops.reshape(detail, (-1, int(np.prod(one.shape[1:])))), axis=1), (-1, 1, 1, 1))
 
     missing = ops.sqrt(ops.maximum(ops.square(level(donor)) - ops.square(level(image)), 0.0))
@@ -148,34 +175,6 @@ def match_spectrum(image: Any, donor: Any) -> Any:
     return transformed((own[0] * scale, own[1] * scale), inverse=True)[0]
 
 
-def posterise(image: Any, donor: Any = None) -> Any:
-    """Four levels in every channel, whatever the donor."""
-    from keras import ops
-
-    return ops.round(image * 3) / 3
-
-
-def compress(image: Any, donor: Any = None) -> Any:
-    """What JPEG at quality 10 leaves of every channel, whatever the donor: 8 × 8 blocks, their cosine transform rounded."""
-    from keras import ops
-
-    height, width, channels = image.shape[1:]
-    high, wide = -height % 8, -width % 8
-    padded = image * 255 - 128
-    for axis, length, more in ((1, height, high), (2, width, wide)):
-        mirrored = np.pad(np.arange(length), (0, more), mode="symmetric")
-        padded = ops.take(padded, mirrored, axis=axis)
-    rows, columns = (height + high) // 8, (width + wide) // 8
-    blocks = ops.transpose(ops.reshape(padded, (-1, rows, 8, columns, 8, channels)), (0, 1, 3, 5, 2, 4))
-    basis = ops.convert_to_tensor(_COSINES)
-    transformed = ops.matmul(ops.matmul(basis, blocks), ops.transpose(basis))
-    steps = ops.convert_to_tensor(_JPEG_STEPS)
-    rounded = ops.round(transformed / steps) * steps
-    blocks = ops.matmul(ops.matmul(ops.transpose(basis), rounded), basis)
-    padded = ops.reshape(ops.transpose(blocks, (0, 1, 4, 2, 5, 3)), (-1, height + high, width + wide, channels))
-    return (padded[:, :height, :width] + 128) / 255
-
-
 EDITS = {
     "brightness": match_brightness,
     "contrast": match_contrast,
@@ -185,18 +184,21 @@ EDITS = {
     "sharpness": match_sharpness,
     "grain": match_grain,
     "spectrum": match_spectrum,
-    "posterisation": posterise,
-    "compression": compress,
+    "histogram": match_histogram,
+    "detail": match_detail,
+    **FIXED_EDITS,
 }
+# Not the look of one image but what is usual in its class: see `Retone`.
+TONE = "overall tone"
 # The one property that needs to know where the object is: its inside is pasted, from a donor's (see `silhouettes`).
 TEXTURE = "texture"
 # And the one that needs masks: the object stands before the donor's background, from which the donor's object is removed.
 BACKGROUND = "background"
 # With masks too: the object is filled with the colour around it, and the background is all there is to see.
 REMOVAL = "object removal"
+# These look at the donor's values and not at where they are.
+EDITS_OF_VALUES = ("brightness", "contrast", "colour", "hue", "saturation", "histogram")
 COLOUR_EDITS = ("colour", "hue", "saturation")
-# These do the same to any image: a class is tried only where its images have the property and the others have not.
-FIXED_EDITS = ("posterisation", "compression")
 
 
 def _mean(image: Any, axes: tuple[int, ...]) -> Any:
@@ -229,40 +231,10 @@ def _fineness(image: Any) -> Any:
     """(b, 1, 1, 1): log of the energy of the finest detail over that of the next coarser. Blur lowers it."""
     from keras import ops
 
-    once = _blurred(image)
-    fine, coarse = image - once, once - _blurred(once)
+    once = blurred(image)
+    fine, coarse = image - once, once - blurred(once)
     energies = [_mean(ops.square(one), (1, 2, 3)) + 1e-8 for one in (fine, coarse)]
     return ops.log(energies[0]) - ops.log(energies[1])
-
-
-def _blurred(image: Any) -> Any:
-    """A binomial blur of 5 × 5 with mirrored edges."""
-    from keras import ops
-
-    height, width = image.shape[1:3]
-    padded = ops.pad(image, ((0, 0), (2, 2), (2, 2), (0, 0)), mode="reflect")
-    rows = sum(weight * padded[:, k : k + height] for k, weight in enumerate(_BINOMIAL))
-    return sum(weight * rows[:, :, k : k + width] for k, weight in enumerate(_BINOMIAL))
-
-
-_BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
-
-_COSINES = (0.5 * np.cos(np.pi * np.arange(8)[:, None] * (2 * np.arange(8) + 1) / 16)).astype(np.float32)
-_COSINES[0] /= np.sqrt(2)
-# The luminance table of the JPEG standard (ITU-T T.81, Annex K), at quality 10.
-_JPEG_STEPS = 5 * np.array(
-    [
-        [16, 11, 10, 16, 24, 40, 51, 61],
-        [12, 12, 14, 19, 26, 58, 60, 55],
-        [14, 13, 16, 24, 40, 57, 69, 56],
-        [14, 17, 22, 29, 51, 87, 80, 62],
-        [18, 22, 37, 56, 68, 109, 103, 77],
-        [24, 35, 55, 64, 81, 104, 113, 92],
-        [49, 64, 78, 87, 103, 121, 120, 101],
-        [72, 92, 95, 98, 112, 100, 103, 99],
-    ],
-    np.float32,
-)
 
 
 # The median of the absolute finest detail of white noise of standard deviation 1.

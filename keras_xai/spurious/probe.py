@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from keras_xai.samples import Samples
+from keras_xai.spurious.interventions import EDITS_OF_VALUES
 from keras_xai.spurious.silhouettes import filled_with_texture, silhouettes, surroundings
 from keras_xai.spurious.windows import Region, around, middle
 
@@ -58,6 +59,8 @@ class Probe:
         self.low, self.high = value_range(samples.image)
         self.silhouettes = silhouettes(samples)
         self._textures: dict[int, np.ndarray] = {}
+        self._mosaics: dict[int, np.ndarray] = {}
+        self._tones: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def taken(self, places: dict[int, Region]) -> float:
         """The mean share of an image that windows take from where objects are: in the masks, or else in the middle."""
@@ -119,6 +122,51 @@ class Probe:
         image, mask, first = self.samples.image[index], self.silhouettes[index], self.samples.channels_first
         where = mask[None] if first else mask[..., None]
         return np.where(where, surroundings(image, around(mask), first), image)
+
+    def donor(self, index: int, kind: str) -> np.ndarray:
+        """The image that lends a property: a sample, or where only values count the `mosaic` of it."""
+        return self.mosaic(index) if kind in EDITS_OF_VALUES else self.samples.image[index]
+
+    def mosaic(self, index: int) -> np.ndarray:
+        """A sample and three more of its class and half, every second pixel of each: values that are usual in the class.
+
+        Returns:
+            An image as the model eats it. Detail means nothing in it.
+        """
+        if index not in self._mosaics:
+            label = int(self.labels[index])
+            half = next(one[label] for one in (self.proposing, self.testing) if index in one[label])
+            mates = np.roll(half, -int(np.flatnonzero(half == index)[0]))
+            mosaic = self.samples.image[index].copy()
+            for k, mate in enumerate(np.resize(mates, 4)):
+                part = (
+                    np.s_[..., k // 2 :: 2, k % 2 :: 2]
+                    if self.samples.channels_first
+                    else np.s_[k // 2 :: 2, k % 2 :: 2]
+                )
+                mosaic[part] = self.samples.image[mate][part]
+            self._mosaics[index] = mosaic
+        return self._mosaics[index]
+
+    def retoning(self, host: int, donor: int) -> dict[str, np.ndarray]:
+        """What takes the usual tone of the host's class to that of the donor's: the row of a `Retone`.
+
+        Returns:
+            "scale" and "shift", float32 that broadcast over an image as the model eats it.
+        """
+        (mean, deviation), (wanted, spread) = (self._tone(int(self.labels[index])) for index in (host, donor))
+        scale = np.minimum(spread / deviation, 4)
+        return {"scale": scale, "shift": wanted - scale * mean}
+
+    def _tone(self, label: int) -> tuple[np.ndarray, np.ndarray]:
+        """The mean and the deviation of every channel, averaged over the class's images that propose."""
+        if label not in self._tones:
+            first = self.samples.channels_first
+            images = self.samples.image[self.proposing[label]].astype(np.float32)
+            axes = (-2, -1) if first else (-3, -2)
+            mean, deviation = (one(axis=axes, keepdims=True).mean(axis=0) for one in (images.mean, images.std))
+            self._tones[label] = mean, np.maximum(deviation, 1e-3 * (self.high - self.low))
+        return self._tones[label]
 
     def texture(self, index: int) -> np.ndarray:
         """An image full of what a sample's object looks like inside, as the model eats it."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from keras_xai import backend
 from keras_xai.log.area_average import area_average
-from keras_xai.spurious.interventions import FIXED_EDITS, GlobalEdit
+from keras_xai.spurious.fixed_edits import FIXED_EDITS
+from keras_xai.spurious.interventions import GlobalEdit
 from keras_xai.spurious.probe import Probe
 from keras_xai.spurious.windows import shapes, window_sums
 
@@ -16,7 +19,7 @@ _LOOKED_AT, _COARSE = 16, 32
 _SEPARATION = 0.9
 
 
-def marked_by(probe: Probe, kinds: tuple[str, ...] = FIXED_EDITS) -> dict[int, tuple[str, ...]]:
+def marked_by(probe: Probe, kinds: Sequence[str] = tuple(FIXED_EDITS)) -> dict[int, tuple[str, ...]]:
     """Class -> the fixed edits that its images seem to have undergone: unlike others they hardly change under them.
 
     Args:

@@ -11,6 +11,7 @@ from keras_xai.log.explanation_log import ExplanationLog
 from keras_xai.samples import Samples
 from keras_xai.spurious.alert import Alert
 from keras_xai.spurious.asking import subset
+from keras_xai.spurious.decision import LOCAL
 from keras_xai.spurious.effects import balanced
 from keras_xai.spurious.picture import evidence_picture
 from keras_xai.spurious.probe import single_labels
@@ -55,10 +56,12 @@ class Recorder:
         self._log.scalar("xai/spurious/max_effect", epoch, watch.largest_effect())
         self._log.scalar("xai/spurious/alerts", epoch, watch.num_alerts())
         for c in sorted(watch.latest)[:_MOST_CURVES]:
+            curves: dict[str, float] = {}
             for verdict in watch.latest[c]:
-                local = verdict.effect.kind in ("necessity", "sufficiency")
-                name = verdict.effect.kind if local else "global"
-                self._log.scalar(f"xai/spurious/{name}/{self._samples.class_name(c)}", epoch, verdict.effect.mean)
+                name = verdict.effect.kind if verdict.effect.kind in LOCAL else "global"
+                curves[name] = max(verdict.size, curves.get(name, -1.0))
+            for name, size in curves.items():
+                self._log.scalar(f"xai/spurious/{name}/{self._samples.class_name(c)}", epoch, size)
         said = coverage(self._samples.class_name, watch.skipped, watch.notes, watch.unseen)
         if said and said != self._coverage:
             self.text("xai/spurious/not_evaluated", epoch, "\n".join(said))

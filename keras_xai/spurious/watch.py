@@ -116,7 +116,7 @@ class Watch:
 
     def largest_effect(self) -> float:
         """The largest of the newest effects of all classes; NaN before the first."""
-        effects = [verdict.effect.mean for verdicts in self.latest.values() for verdict in verdicts]
+        effects = [verdict.size for verdicts in self.latest.values() for verdict in verdicts]
         return max(effects, default=float("nan"))
 
     def num_alerts(self) -> int:

@@ -62,6 +62,16 @@ def brightened():
     return linear(weights, np.array([-84.0, 0, 0, 0]))
 
 
+def bright_body():
+    """Class 0 needs its body and the mean of the whole image: half of each other class's evidence, + 60 · (mean − 0.37).
+
+    Bright images of other classes, whose own logit is above 7, have it as their second choice.
+    """
+    weights = body_weights()
+    weights[..., 0] = weights[..., 0] / 2 + 60 / SIZE**2
+    return linear(weights, np.array([-60 * 0.42, 0, 0, 0]))
+
+
 def before_bright():
     """Class 0 is a bright background, the four rows on top: 40 · (their mean − 1/2)."""
     weights = body_weights()

@@ -71,6 +71,25 @@ def test_a_texture_takes_more_than_brightness_does(probe):
     assert not hit(probe, "brightness", 0.6, breadth=0.3)
 
 
+@pytest.mark.parametrize(
+    ("kind", "share", "given", "hit"),
+    [
+        ("brightness", 0.6, 0.5, True),
+        ("brightness", 0.9, 0.1, False),
+        ("brightness", 0.1, 0.9, False),
+        ("detail", 0.6, 0.5, False),
+        ("detail", 0.9, 0.9, True),
+    ],
+)
+def test_what_is_used_together_with_the_object_has_to_be_lost_and_lent(probe, kind, share, given, hit):
+    found = effect(kind, share)
+    found.taken, found.given = True, effect(kind, given)
+    verdict = judge(found, 0.001, 10, probe)
+    assert verdict.hit is hit
+    assert verdict.size == pytest.approx(min(share, given))
+    assert list(verdict.records()) == [f"without its {kind}", kind]
+
+
 def test_a_background_alone_need_not_be_broad(probe):
     found = effect(REMOVAL, 0.6)
     found.sources = np.zeros(100, int)

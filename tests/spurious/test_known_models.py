@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import keras_xai as kx
-from tests.spurious.known_models import before_bright, brightened, cornered, honest, images
+from tests.spurious.known_models import before_bright, bright_body, brightened, cornered, honest, images
 
 
 @pytest.fixture(scope="module")
@@ -67,10 +67,31 @@ def test_brightness_is_found():
     findings = kx.audit(brightened(), (x, y))
     (alert,) = [one for one in findings if one.kind == "global"]
     assert alert.class_index == 0
-    assert alert.property in ("brightness", "contrast")
+    assert alert.property in ("brightness", "contrast", "histogram", "overall tone")
     assert alert.region is None
     assert alert.effect > 0.9
     assert (alert.after.mean(axis=(1, 2, 3)) > alert.before.mean(axis=(1, 2, 3)) + 20).all()
+
+
+def test_brightness_that_is_used_together_with_the_object_is_found():
+    x, y = images(count=480, corner=False, bright=0.3)
+    findings = kx.audit(bright_body(), (x, y), per_class=120)
+    (alert,) = [one for one in findings if one.kind == "global"]
+    assert alert.class_index == 0
+    lost, lent = (
+        alert.effects[f"without its {alert.property}"],
+        alert.effects[f"{alert.property}, at least second choice"],
+    )
+    assert lost["flips"] > 0.9
+    assert lost["control"] < 0.1
+    assert lent["flips"] > 0.9
+    assert alert.effects[alert.property]["flips"] < 0.1  # alone it takes nothing along
+    assert alert.effect == min(lost["effect"], lent["effect"])
+    assert "gives up" in alert.sentence
+    assert "first or second choice" in alert.sentence
+    for pair in alert.pairs:  # pictures of its own images that are lost
+        assert pair["from"] == 0 != pair["to"]
+    assert (alert.after.mean(axis=(1, 2, 3)) < alert.before.mean(axis=(1, 2, 3)) - 20).all()
 
 
 @pytest.mark.parametrize("given", ["masks", "ignore"])
