@@ -16,7 +16,16 @@ from keras_xai.spurious.asking import Oracle
 from keras_xai.spurious.decision import threshold
 from keras_xai.spurious.effects import Effect, Trials, balanced, effect_of, paired
 from keras_xai.spurious.fixed_edits import FIXED_EDITS
-from keras_xai.spurious.interventions import BACKGROUND, COLOUR_EDITS, EDITS, REMOVAL, TEXTURE, TONE, GlobalEdit
+from keras_xai.spurious.interventions import (
+    BACKGROUND,
+    COLOUR_EDITS,
+    EDITS,
+    REMOVAL,
+    SHADING,
+    TEXTURE,
+    TONE,
+    GlobalEdit,
+)
 from keras_xai.spurious.probe import Probe
 from keras_xai.spurious.silhouettes import know_backgrounds
 
@@ -50,7 +59,7 @@ class GlobalCues:
         channels = samples.image.shape[1 if samples.channels_first else -1]
         self._kinds = [
             kind
-            for kind in (*EDITS, TONE, TEXTURE, BACKGROUND)
+            for kind in (*EDITS, TONE, SHADING, TEXTURE, BACKGROUND)
             if (channels > 1 or kind not in COLOUR_EDITS) and (kind != BACKGROUND or know_backgrounds(samples))
         ]
 
@@ -82,8 +91,8 @@ class GlobalCues:
         return balanced(self._generator.permutation(indices), self._probe.labels, len(indices))
 
     def _choices(self, trials: Trials, kind: str) -> np.ndarray:
-        if kind == TONE:
-            return trials.retoned(self._oracle, self._probe)
+        if kind in (TONE, SHADING):
+            return trials.retoned(self._oracle, self._probe, kind)
         if kind == TEXTURE:
             return trials.textured(self._oracle, self._probe)
         if kind == BACKGROUND:

@@ -230,6 +230,47 @@ def _sharpened(amount: float) -> Callable:
     return lambda image, random: image + amount * (image - blurred(image, random))
 
 
+def _moved(length: int) -> Callable:
+    """The camera moved to the right."""
+
+    def edit(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        from scipy.ndimage import uniform_filter1d
+
+        return uniform_filter1d(image, length, axis=1)
+
+    return edit
+
+
+def _speckled(share: float) -> Callable:
+    """Pixels that are black or white."""
+
+    def edit(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        hit = random.random(image.shape[:2]) < share
+        return np.where(hit[..., None], 255.0 * random.integers(0, 2, (*image.shape[:2], 1)), image)
+
+    return edit
+
+
+def _scanned(factor: float) -> Callable:
+    """Every second row darker, as on an old screen; black rows greyer."""
+
+    def edit(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        changed = image.copy()
+        changed[::2] = factor * changed[::2] + 20
+        return changed
+
+    return edit
+
+
+def _lit(depth: float) -> Callable:
+    """Light that fades from the left to the right."""
+    return lambda image, random: image + depth * np.linspace(1, 0, image.shape[1])[None, :, None]
+
+
+def _sepia(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    return image.mean(axis=-1, keepdims=True) * (1.1, 0.95, 0.75)
+
+
 def _noise(deviation: float) -> Callable:
     return lambda image, random: image + random.normal(0, deviation, image.shape)
 
@@ -273,12 +314,20 @@ CUES = {
     "ring floating": Cue("local", stamp(_ring(7, WHITE), "anywhere"), moves=True, validation=True),
     "code floating": Cue("local", stamp(_code(5, seed=98), "anywhere"), moves=True, validation=True),
     "sticker in a corner": Cue("local", stamp(_disc(6, (230, 90, 200)), "a corner"), True, moves=True, validation=True),
-    "gamma": Cue("global", everywhere(_gamma(0.5)), validation=True),
-    "saturation": Cue("global", everywhere(_saturation(0.2)), colour=True, validation=True),
-    "vignette": Cue("global", everywhere(_vignette(80)), validation=True),
-    "pixels": Cue("global", everywhere(_pixelated(2)), validation=True),
-    "sharpened": Cue("global", everywhere(_sharpened(2.0)), validation=True),
-    "stripes": Cue("global", everywhere(_grating(30, 6)), validation=True),
+    "gamma": Cue("global", everywhere(_gamma(0.5))),
+    "saturation": Cue("global", everywhere(_saturation(0.2)), colour=True),
+    "vignette": Cue("global", everywhere(_vignette(80))),
+    "pixels": Cue("global", everywhere(_pixelated(2))),
+    "sharpened": Cue("global", everywhere(_sharpened(2.0))),
+    "stripes": Cue("global", everywhere(_grating(30, 6))),
+    "motion blur": Cue("global", everywhere(_moved(5)), validation=True),
+    "salt and pepper": Cue("global", everywhere(_speckled(0.05)), validation=True),
+    "scan lines": Cue("global", everywhere(_scanned(0.6)), validation=True),
+    "light from the left": Cue("global", everywhere(_lit(70)), validation=True),
+    "washed out": Cue("global", everywhere(lambda image, random: 0.6 * image + 80), validation=True),
+    "four levels": Cue("global", everywhere(lambda image, random: np.round(image / 85) * 85), validation=True),
+    "sepia": Cue("global", everywhere(_sepia), colour=True, validation=True),
+    "swapped channels": Cue("global", everywhere(lambda image, random: image[..., ::-1]), colour=True, validation=True),
     "decoy code": Cue("decoy", decoy(5, "top right", drawn=True), validation=True),
     "decoy in a corner": Cue("decoy", decoy(5, "a corner", drawn=True), moves=True, validation=True),
 }
