@@ -24,7 +24,7 @@ class SpuriousFeatureMonitor(keras.callbacks.Callback):
     """Says early which class relies on which small region or global property of the image.
 
     After every due epoch it changes held-out images (replaces small regions by those of other images, or gives them
-    another brightness, tint, sharpness, …) and counts whose prediction flips. What half of the images of a class suggest is
+    another brightness, tint, sharpness, …) and counts whose prediction flips. What a third of the images of a class suggest is
     tested on the others. One hit is a notice, two in a row are an alert. It says "verified reliance: look", with the
     pictures beside it, and *spurious* only where the samples' `masks` or `ignore` say that the region cannot matter.
 
@@ -43,9 +43,8 @@ class SpuriousFeatureMonitor(keras.callbacks.Callback):
         budget: the share of training time to spend, in (0, 1]. The most suspicious classes come first, the others take
             turns over epochs; what was left out is said. Where a class costs more than has been saved up the monitor waits
             for as many epochs as it takes, and says so. The first two classes come on top: one compiles, the other
-            says what a class costs. In a run of 12 epochs of 2.5 s, where it cost more than all of them pay for, 0.6 % of
-            the training time was spent after the first epoch. None examines all classes at every due epoch. Ignored in a
-            job of several processes.
+            says what a class costs; and what was found once is confirmed at the next due epoch, and paid back.
+            None examines all classes at every due epoch. Ignored in a job of several processes.
         seed: of all random choices. With budget=None the same seed gives the same log.
         alpha: the chance, per run, of taking any effect for one that exceeds its threshold though it does not; in (0, 1).
         per_class: at most so many images of a class are used.

@@ -50,8 +50,8 @@ class LIME(Explainer):
         score: see `keras_xai.scores`; None for the logit. The `lime` package explains `scores.Probability()`.
         seed: of the masks; each sample draws its own from the seed and its pixels, wherever it stands.
         agreement: above 0 and below 1: masks are asked about in rounds, each a smallest fold-over of the sample's segments,
-            until `details["agreement"]` is as high or `num_samples` are used up. 0.98 takes an easy image one round and a
-            hard one ten. None: every sample gets `num_samples`. Needs the design "fold_over".
+            until `details["agreement"]` is as high or `num_samples` are used up: an easy image takes one round, a hard one
+            many. None: every sample gets `num_samples`. Needs the design "fold_over".
 
     Maps: (n, height, width) float32, signed: each segment's coefficient, the change of the score that showing it makes.
     `details`: "segments" (n, height, width) int32, "coefficients" list of (k_i,) float64, "intercepts" (n,), "r2" (n,)

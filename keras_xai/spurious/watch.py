@@ -66,14 +66,16 @@ class Watch:
         Args:
             model: a built keras.Model. epoch: to be written on what is found.
             budget: asked before each block of classes, and told what it took; None examines all. Where not one class is
-                affordable nothing is done: the moment does not count, and all classes are unseen.
+                affordable nothing is done: the moment does not count, and all classes are unseen. What was found once is
+                confirmed whatever it takes.
             progress: told (classes done, classes).
 
         Returns:
             What is new: notices, and alerts.
         """
         budget = budget or Budget(None)
-        if self._num_classes and not budget.affordable(1):
+        pending = self._unconfirmed()
+        if self._num_classes and not pending and not budget.affordable(1):
             self.unseen = list(range(self._num_classes))
             return []
         started = time.perf_counter()
@@ -87,8 +89,8 @@ class Watch:
             due = self._by_suspicion(oracle.num_classes)
             predicted = np.full(len(self._samples), NOT_ASKED)
             found: list[Alert] = []
-            while count := budget.affordable(min(BLOCK, len(due))):
-                block, due = due[:count], due[count:]
+            while block := pending or due[: budget.affordable(min(BLOCK, len(due)))]:
+                due, pending = [c for c in due if c not in block], []
                 examination = examine(
                     oracle,
                     self._probe,
@@ -122,6 +124,10 @@ class Watch:
     def num_alerts(self) -> int:
         """How many alerts stand now."""
         return sum(count >= self._confirmations for count in self.standing.values())
+
+    def _unconfirmed(self) -> list[int]:
+        """Classes of which something was found that is no alert yet."""
+        return sorted({c for (c, _), count in self.standing.items() if 0 < count < self._confirmations})
 
     def _by_suspicion(self, num_classes: int) -> list[int]:
         """Classes in the order of need: hits to confirm, then suspects and those not seen for long in turns.
