@@ -24,8 +24,8 @@ class SpuriousFeatureMonitor(keras.callbacks.Callback):
     """Says early which class relies on which small region or global property of the image.
 
     After every due epoch it changes held-out images (replaces small regions by those of other images, or gives them
-    another brightness, tint, sharpness, …) and counts whose prediction flips. What a third of the images of a class suggest is
-    tested on the others. One hit is a notice, two in a row are an alert. It says "verified reliance: look", with the
+    another brightness, tint, sharpness, …) and counts whose prediction flips. What a third of the images of a class suggest
+    is tested on the others. One hit is a notice, two in a row are an alert. It says "verified reliance: look", with the
     pictures beside it, and *spurious* only where the samples' `masks` or `ignore` say that the region cannot matter.
 
     An effect has to exceed a threshold that models without a shortcut should not reach, by a bound that holds for the whole

@@ -23,8 +23,8 @@ the variance of the logit over masks, single segments explain 0.57, 0.82 and 0.8
 over half as many differences: equal noise takes it 481, 324 and 575 masks, whatever is done with the scores as long as it is
 linear and takes all segments alike. To need 200, threes and so on would have to hold a tenth of the rest; they hold 0.17 to
 0.30. Few of them can be foreseen: by maximum likelihood 22 to 38 % of their variance is that of threes of neighbours, of
-which there are some 360 and to which 64 differences leave 14 to 19 degrees of freedom: too few for any choice of columns to keep
-them apart (reasoned).
+which there are some 360 and to which 64 differences leave 14 to 19 degrees of freedom: too few for any choice of columns
+to keep them apart (reasoned).
 
 A second round for the segments that matter: switching one of the five largest in a mask and its complement gives its
 coefficient with 0.53 (0.07 to 1.2) of a fold-over's variance for as many passes (mean of 15 segments, 20 masks each). But a
