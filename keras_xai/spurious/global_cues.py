@@ -29,8 +29,11 @@ from keras_xai.spurious.interventions import (
 from keras_xai.spurious.probe import Probe
 from keras_xai.spurious.silhouettes import know_backgrounds
 
-# Images that choose the edit of a class, and images that test it, each with so many donors.
-_CHOOSING, _TESTED, _DONORS = 32, 128, 2
+# Images that screen all edits for a class, and so many that go on; images that choose between those.
+_SCREENING, _SCREENED, _CHOOSING = 16, 2, 32
+# Images that test the edit, each with so many donors: few where they show that it is far from enough.
+_FEW, _TESTED, _DONORS = 48, 128, 2
+_FAR = 0.12
 
 
 class GlobalCues:
@@ -68,7 +71,12 @@ class GlobalCues:
         chosen = self._choose()
         tested: dict[int, list[Effect]] = {}
         for kind in self._kinds:
-            tested |= self._test(kind, [c for c in self._classes if chosen[c] == kind])
+            classes = [c for c in self._classes if chosen[c] == kind]
+            pairs = {c: self._paired(c, _TESTED, _DONORS, testing=True) for c in classes}
+            # The bound holds whenever one stops to ask.
+            few = self._asked(kind, {c: {name: rows[:_FEW] for name, rows in one.items()} for c, one in pairs.items()})
+            near = [c for c, effects in few.items() if self._beyond(effects) > -_FAR]
+            tested |= few | self._asked(kind, {c: pairs[c] for c in near})
         removed = self._removal() if BACKGROUND in self._kinds else {}
         return {c: [*tested.get(c, []), *([removed[c]] if c in removed else [])] for c in self._classes}
 
@@ -101,33 +109,52 @@ class GlobalCues:
         return trials.edited(self._oracle, probe, GlobalEdit(kind, probe.low, probe.high, probe.samples.channels_first))
 
     def _choose(self) -> dict[int, str]:
-        """Class -> the edit for which one of both claims exceeds its δ by most."""
-        pairs = {c: self._paired(c, self._proposing, self._probe.proposing, _CHOOSING, 1) for c in self._classes}
-        best: dict[int, tuple[float, str]] = dict.fromkeys(self._classes, (-np.inf, ""))
+        """Class -> the edit for which one of both claims exceeds its δ by most.
+
+        An edit with which the class is rarely the first or second choice can support neither claim: only the best go on.
+        """
+        pairs = {c: self._paired(c, _SCREENING, 1) for c in self._classes}
+        screened: dict[int, dict[str, float]] = {c: {} for c in self._classes}
         for kind in self._kinds:
             asked = [c for c in self._classes if kind not in FIXED_EDITS or kind in self._marked[c]]
-            for c, effects in self._asked(kind, {c: pairs[c] for c in asked}).items():
-                beyond = max(
-                    min(one.mean, one.mean if one.given is None else one.given.mean)
-                    - threshold(kind, self._oracle.num_classes, together=one.choices is not None or one.taken)
-                    for one in effects
-                )
-                best[c] = max(best[c], (beyond, kind))
+            for c, share in self._screen(kind, {c: pairs[c] for c in asked}).items():
+                screened[c][kind] = share - threshold(kind, self._oracle.num_classes, together=True)
+        left = {c: sorted(found, key=lambda kind: -found[kind])[:_SCREENED] for c, found in screened.items()}
+        pairs = {c: self._paired(c, _CHOOSING, 1) for c in self._classes}
+        best: dict[int, tuple[float, str]] = dict.fromkeys(self._classes, (-np.inf, ""))
+        for kind in self._kinds:
+            for c, effects in self._asked(kind, {c: pairs[c] for c in self._classes if kind in left[c]}).items():
+                best[c] = max(best[c], (self._beyond(effects), kind))
         return {c: kind for c, (_, kind) in best.items()}
 
-    def _test(self, kind: str, classes: list[int]) -> dict[int, list[Effect]]:
-        """Class -> the effects of both claims on test images."""
-        pairs = {c: self._paired(c, self._testing, self._probe.testing, _TESTED, _DONORS) for c in classes}
-        return self._asked(kind, pairs)
+    def _beyond(self, effects: list[Effect]) -> float:
+        """By how much the better claim exceeds its δ, on average."""
+        return max(
+            min(one.mean, one.mean if one.given is None else one.given.mean)
+            - threshold(one.kind, self._oracle.num_classes, together=one.taken or one.choices is not None)
+            for one in effects
+        )
 
-    def _paired(
-        self, label: int, recognised: dict[int, np.ndarray], members: dict[int, np.ndarray], count: int, donors: int
-    ) -> dict[str, np.ndarray]:
+    def _screen(self, kind: str, pairs: dict[int, dict[str, np.ndarray]]) -> dict[int, float]:
+        """Class -> the share of other images that have it as their first choice, or the second after their own."""
+        trials = Trials.empty()
+        asked = {c: paired(trials, one["hosts"], one["givers"], None, [])[0] for c, one in pairs.items()}
+        apart = self._apart(trials, self._choices(trials, kind))
+        return {c: float((apart[positions] == c).mean()) for c, positions in asked.items()}
+
+    def _apart(self, trials: Trials, choices: np.ndarray) -> np.ndarray:
+        """(q,) the first choice that is not the image's own class."""
+        own = self._probe.labels[np.array(trials.hosts, int)]
+        return np.where(choices[:, 0] == own, choices[:, 1], choices[:, 0])
+
+    def _paired(self, label: int, count: int, donors: int, testing: bool = False) -> dict[str, np.ndarray]:
         """Images of other classes and of the class, each with donors of the class and of others.
 
         All images are donors, whatever the model takes them for: those that it recognises may be a selection, by the very
         property and though no class has more of it than others.
         """
+        recognised = self._testing if testing else self._proposing
+        members = self._probe.testing if testing else self._probe.proposing
         hosts, own = self._others(label, recognised)[:count], recognised[label][:count]
         return {
             "hosts": hosts,
@@ -148,8 +175,7 @@ class GlobalCues:
             if not fixed:
                 taken[c] = paired(trials, one["own"], one["others"], None, [(one["alike"], None)])
         choices, labels = self._choices(trials, kind), self._probe.labels
-        first = choices[:, 0]
-        apart = np.where(first == labels[np.array(trials.hosts, int)], choices[:, 1], first)
+        first, apart = choices[:, 0], self._apart(trials, choices)
         found = {}
         for c in pairs:
             enough = effect_of(kind, given[c], trials, first, labels, lambda to, c=c: to == c)
