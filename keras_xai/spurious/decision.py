@@ -39,7 +39,7 @@ ELSEWHERE = 0.2
 PART, TRAIT = 0.6, 0.7
 # With a trait of the object, too, the class is more often a second choice and lost without it: in 0.45 of images at most.
 TRAIT_TOGETHER = 0.4
-_TRAITS = ("texture", "spectrum", "detail", "shading")
+_TRAITS = ("texture", "spectrum", "detail")
 # Of a region its share in objects from which on it is judged as one on objects.
 _ON_OBJECT = 0.35
 # What one class is known by takes so much more along than the same does in any other class. Where objects are small,

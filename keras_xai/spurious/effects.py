@@ -114,10 +114,10 @@ class Trials:
         """(q, 2) int choices after giving the whole image the donors' property."""
         return self._asked(oracle, lambda host, donor, region: {"donor": probe.donor(donor, edit.kind)}, edit)
 
-    def retoned(self, oracle: Oracle, probe: Probe, kind: str) -> np.ndarray:
-        """(q, 2) int choices after giving the whole image the tone or shading that is usual in the donors' classes."""
+    def retoned(self, oracle: Oracle, probe: Probe) -> np.ndarray:
+        """(q, 2) int choices after giving the whole image the tone that is usual in the donors' classes."""
         return self._asked(
-            oracle, lambda host, donor, region: probe.retoning(host, donor, kind), Retone(probe.low, probe.high)
+            oracle, lambda host, donor, region: probe.retoning(host, donor), Retone(probe.low, probe.high)
         )
 
     def textured(self, oracle: Oracle, probe: Probe) -> np.ndarray:

@@ -11,7 +11,7 @@ from keras_xai.samples import Samples
 from keras_xai.spurious.alert import Alert
 from keras_xai.spurious.decision import Verdict, medoid, records
 from keras_xai.spurious.effects import Effect, balanced, mask_of, own_window
-from keras_xai.spurious.interventions import BACKGROUND, REMOVAL, SHADING, TEXTURE, TONE, GlobalEdit, Retone, paste
+from keras_xai.spurious.interventions import BACKGROUND, REMOVAL, TEXTURE, TONE, GlobalEdit, Retone, paste
 from keras_xai.spurious.probe import Probe
 from keras_xai.spurious.silhouettes import filled_with_texture
 
@@ -175,8 +175,8 @@ def _pairs(effect: Effect, label: int, probe: Probe) -> tuple[np.ndarray, np.nda
     elif effect.kind == BACKGROUND:
         behind = _as_seen(samples, np.stack([probe.background(donor) for donor in donors]))
         after = np.where(probe.silhouettes[hosts][..., None], before, behind)
-    elif effect.kind in (TONE, SHADING):
-        rows = [probe.retoning(host, donor, effect.kind) for host, donor in zip(hosts, donors, strict=True)]
+    elif effect.kind == TONE:
+        rows = [probe.retoning(host, donor) for host, donor in zip(hosts, donors, strict=True)]
         row = {name: np.stack([one[name] for one in rows]) for name in rows[0]}
         after = _as_seen(samples, backend.to_numpy(Retone(probe.low, probe.high)(samples.image[hosts], row, {})))
     elif effect.regions[0][0] is None:
@@ -207,8 +207,8 @@ def _remedy(effect: Effect, carriers: dict[int, Any], label: int, probe: Probe) 
     others = balanced(np.flatnonzero(probe.labels != label), probe.labels, len(carrying))
     remedy = {"donors": samples.image[[*carrying, *others]], "channels_first": samples.channels_first}
     if effect.regions[0][0] is None:
-        # Where something is usual in a class, its images have it.
-        kind = {TONE: "colour", SHADING: "spectrum"}.get(effect.kind, effect.kind)
+        # Where a tone is usual in a class, its images have it.
+        kind = "colour" if effect.kind == TONE else effect.kind
         return {"intervention": GlobalEdit(kind, probe.low, probe.high, samples.channels_first), **remedy}
     masks = np.stack([mask_of(carriers[index], samples.size) for index in carrying])
     return {"intervention": paste, "masks": np.concatenate([masks, masks[: len(others)]]), **remedy}

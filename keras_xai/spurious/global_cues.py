@@ -21,7 +21,6 @@ from keras_xai.spurious.interventions import (
     COLOUR_EDITS,
     EDITS,
     REMOVAL,
-    SHADING,
     TEXTURE,
     TONE,
     GlobalEdit,
@@ -62,7 +61,7 @@ class GlobalCues:
         channels = samples.image.shape[1 if samples.channels_first else -1]
         self._kinds = [
             kind
-            for kind in (*EDITS, TONE, SHADING, TEXTURE, BACKGROUND)
+            for kind in (*EDITS, TONE, TEXTURE, BACKGROUND)
             if (channels > 1 or kind not in COLOUR_EDITS) and (kind != BACKGROUND or know_backgrounds(samples))
         ]
 
@@ -99,8 +98,8 @@ class GlobalCues:
         return balanced(self._generator.permutation(indices), self._probe.labels, len(indices))
 
     def _choices(self, trials: Trials, kind: str) -> np.ndarray:
-        if kind in (TONE, SHADING):
-            return trials.retoned(self._oracle, self._probe, kind)
+        if kind == TONE:
+            return trials.retoned(self._oracle, self._probe)
         if kind == TEXTURE:
             return trials.textured(self._oracle, self._probe)
         if kind == BACKGROUND:

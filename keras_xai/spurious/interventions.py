@@ -57,7 +57,7 @@ class GlobalEdit:
 
 @dataclass(frozen=True)
 class Retone:
-    """What is usual in one class, a tone or a shading, made what is usual in another; see `Probe.retoning`.
+    """The mean and the deviation that channels usually have in one class made those of another; see `Probe.retoning`.
 
     An image keeps what distinguishes it from others of its class: it is changed far less than by the look of one donor.
 
@@ -69,7 +69,7 @@ class Retone:
     high: float
 
     def __call__(self, values: Any, row: dict[str, Any], tables: Any) -> Any:
-        """(b, …) values · row["scale"] + row["shift"]; range and type stay."""
+        """(b, …) values · row["scale"] + row["shift"], both with 1 in place of height and width; range and type stay."""
         import keras
         from keras import ops
 
@@ -189,7 +189,7 @@ EDITS = {
     **FIXED_EDITS,
 }
 # Not the look of one image but what is usual in its class: see `Retone`.
-TONE, SHADING = "overall tone", "shading"
+TONE = "overall tone"
 # The one property that needs to know where the object is: its inside is pasted, from a donor's (see `silhouettes`).
 TEXTURE = "texture"
 # And the one that needs masks: the object stands before the donor's background, from which the donor's object is removed.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from keras_xai.samples import Samples
-from keras_xai.spurious.interventions import EDITS_OF_VALUES, SHADING
+from keras_xai.spurious.interventions import EDITS_OF_VALUES
 from keras_xai.spurious.silhouettes import filled_with_texture, silhouettes, surroundings
 from keras_xai.spurious.windows import Region, around, middle
 
@@ -19,18 +19,6 @@ _POOLS = (640, 1280)
 _ALIKE = 0.02
 # Images that a class needs, and those of them that propose and are recognised.
 FEWEST, FEWEST_PROPOSING = 16, 4
-
-
-class _Usual(NamedTuple):
-    """What is usual in a class, over its images that propose; float32, as the model eats images.
-
-    Attributes:
-        mean, deviation: of every channel, 1 in place of height and width. shading: an image.
-    """
-
-    mean: np.ndarray
-    deviation: np.ndarray
-    shading: np.ndarray
 
 
 class Probe:
@@ -72,7 +60,7 @@ class Probe:
         self.silhouettes = silhouettes(samples)
         self._textures: dict[int, np.ndarray] = {}
         self._mosaics: dict[int, np.ndarray] = {}
-        self._usual: dict[int, _Usual] = {}
+        self._tones: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def taken(self, places: dict[int, Region]) -> float:
         """The mean share of an image that windows take from where objects are: in the masks, or else in the middle."""
@@ -160,34 +148,24 @@ class Probe:
             self._mosaics[index] = mosaic
         return self._mosaics[index]
 
-    def retoning(self, host: int, donor: int, kind: str) -> dict[str, np.ndarray]:
-        """What takes the usual tone or shading of the host's class to that of the donor's: the row of a `Retone`.
-
-        Args:
-            host, donor: samples. kind: `TONE`, the mean and the deviation of every channel, or `SHADING`, the mean image's
-                waves of at most one period per side.
+    def retoning(self, host: int, donor: int) -> dict[str, np.ndarray]:
+        """What takes the usual tone of the host's class to that of the donor's: the row of a `Retone`.
 
         Returns:
             "scale" and "shift", float32 that broadcast over an image as the model eats it.
         """
-        usual, wanted = (self._usual_in(int(self.labels[index])) for index in (host, donor))
-        if kind == SHADING:
-            return {"scale": np.ones_like(usual.mean), "shift": wanted.shading - usual.shading}
-        scale = np.minimum(wanted.deviation / usual.deviation, 4)
-        return {"scale": scale, "shift": wanted.mean - scale * usual.mean}
+        (mean, deviation), (wanted, spread) = (self._tone(int(self.labels[index])) for index in (host, donor))
+        scale = np.minimum(spread / deviation, 4)
+        return {"scale": scale, "shift": wanted - scale * mean}
 
-    def _usual_in(self, label: int) -> _Usual:
-        if label not in self._usual:
+    def _tone(self, label: int) -> tuple[np.ndarray, np.ndarray]:
+        """The mean and the deviation of every channel, averaged over the class's images that propose."""
+        if label not in self._tones:
             images = self.samples.image[self.proposing[label]].astype(np.float32)
             axes = (-2, -1) if self.samples.channels_first else (-3, -2)
-            deviation = images.std(axis=axes, keepdims=True).mean(axis=0)
-            average = images.mean(axis=0)
-            self._usual[label] = _Usual(
-                average.mean(axis=axes, keepdims=True),
-                np.maximum(deviation, 1e-3 * (self.high - self.low)),
-                _slow(average, axes),
-            )
-        return self._usual[label]
+            mean, deviation = (one(axis=axes, keepdims=True).mean(axis=0) for one in (images.mean, images.std))
+            self._tones[label] = mean, np.maximum(deviation, 1e-3 * (self.high - self.low))
+        return self._tones[label]
 
     def texture(self, index: int) -> np.ndarray:
         """An image full of what a sample's object looks like inside, as the model eats it."""
@@ -197,15 +175,6 @@ class Probe:
             filled = filled_with_texture(np.moveaxis(image, 0, -1) if first else image, self.silhouettes[index])
             self._textures[index] = np.moveaxis(filled, -1, 0) if first else filled
         return self._textures[index]
-
-
-def _slow(image: np.ndarray, axes: tuple[int, int]) -> np.ndarray:
-    """What is left of an image of its waves with at most one period per side, float32."""
-    kept = np.ones(image.shape)
-    for axis in axes:
-        waves = np.abs(np.fft.fftfreq(image.shape[axis]) * image.shape[axis]) <= 1
-        kept *= np.expand_dims(waves, [k for k in range(image.ndim) if k != axis % image.ndim])
-    return np.fft.ifft2(np.fft.fft2(image, axes=axes) * kept, axes=axes).real.astype(np.float32)
 
 
 def single_labels(samples: Samples) -> np.ndarray:

@@ -104,7 +104,11 @@ def callback_and_log(repeats: int = 5) -> None:
         "≤ 1.05 ×",
     )
     maps = SAMPLES * len(callback.explainers) * (repeats + 1)
-    row("log per sample, method and epoch, pictures aside, of a trained network", f"{sizes['epoch'] / maps:.0f} bytes", "≤ 400 bytes")
+    row(
+        "log per sample, method and epoch, pictures aside, of a trained network",
+        f"{sizes['epoch'] / maps:.0f} bytes",
+        "≤ 400 bytes",
+    )
 
 
 def epochs_later(stretches: int = 9, count: int = 100) -> None:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from keras_xai.samples import Samples
 from keras_xai.spurious.fixed_edits import FIXED_EDITS
-from keras_xai.spurious.interventions import EDITS, SHADING, TONE, GlobalEdit, Retone, paste
+from keras_xai.spurious.interventions import EDITS, GlobalEdit, Retone, paste
 from keras_xai.spurious.probe import Probe
 from keras_xai.spurious.silhouettes import filled_with_texture, silhouettes, surroundings
 from keras_xai.spurious.windows import around
@@ -239,29 +239,14 @@ def test_a_tone_is_what_is_usual_in_a_class(channels_first):
     x[labels == 1] = x[labels == 1] * [0.5, 0.8, 1.0] + [0.2, 0.0, 0.1]
     shown = np.moveaxis(x, -1, 1) if channels_first else x
     probe = Probe(Samples(shown, labels=labels, data_format="channels_first" if channels_first else None), 2, 30, 0)
-    row = {name: value[None] for name, value in probe.retoning(0, 1, TONE).items()}
+    row = {name: value[None] for name, value in probe.retoning(0, 1).items()}
     found = ops.convert_to_numpy(Retone(probe.low, probe.high)(shown[:1], row, {}))
     wanted = x[0] * [0.5, 0.8, 1.0] + [0.2, 0.0, 0.1]
     np.testing.assert_allclose(np.moveaxis(found[0], 0, -1) if channels_first else found[0], wanted, atol=0.02)
-    same = {name: value[None] for name, value in probe.retoning(0, 2, TONE).items()}
+    same = {name: value[None] for name, value in probe.retoning(0, 2).items()}
     np.testing.assert_allclose(
         ops.convert_to_numpy(Retone(probe.low, probe.high)(shown[:1], same, {})), shown[:1], atol=1e-6
     )
-
-
-@pytest.mark.parametrize("channels_first", [False, True])
-def test_shading_is_the_slow_waves_of_the_mean_image(channels_first):
-    rows, columns = np.indices((8, 8)) / 8
-    wave = 0.2 * np.cos(2 * np.pi * rows) + 0.1 * np.sin(2 * np.pi * columns)
-    fast = 0.3 * np.cos(2 * np.pi * 2 * rows)
-    labels = np.arange(60) % 2
-    x = np.full((60, 8, 8, 1), 0.5, "float32")
-    x[labels == 1] += (wave + fast)[..., None].astype("float32")
-    shown = np.moveaxis(x, -1, 1) if channels_first else x
-    probe = Probe(Samples(shown, labels=labels, data_format="channels_first" if channels_first else None), 2, 30, 0)
-    row = {name: value[None] for name, value in probe.retoning(0, 1, SHADING).items()}
-    found = ops.convert_to_numpy(Retone(-1.0, 2.0)(shown[:1], row, {}))
-    np.testing.assert_allclose(found.reshape(8, 8), 0.5 + wave, atol=1e-5)
 
 
 @pytest.mark.parametrize("channels_first", [False, True])

@@ -145,7 +145,7 @@ def logged(directory, seed):
     monitor = SpuriousFeatureMonitor(
         samples, directory, budget=None, seed=seed, on_error="raise", action=lambda alert: None
     )
-    history = small().fit(x, y, batch_size=32, epochs=2, verbose=0, callbacks=[monitor]).history
+    history = small().fit(x, y, batch_size=32, epochs=3, verbose=0, callbacks=[monitor]).history
     records = read_log(directory, "monitor")
     for record in records:
         del record["session"], record["wall_time"]
