@@ -5,7 +5,8 @@ class when they get it. *It is used together with the object*: they have the cla
 after their own, when they get it, and the class's own images are lost without it. Either half of the second claim is
 common in models without a shortcut (of clean Fashion-MNIST classes, one in ten loses a quarter to three quarters of its
 images with the brightness, contrast or detail of others), both together are not: in 24 clean networks, and in the other
-classes of 42 with a cue, the smaller of both was at most 0.23, but for spectrum, texture and detail, which carry outlines.
+classes of 42 with a cue, the smaller of both was at most 0.27, and for spectrum and detail, which carry outlines, 0.41. The
+slow waves of a class's mean image, tried as its shading, show its silhouette: 0.75 in clean Fashion-MNIST.
 """
 
 from __future__ import annotations
