@@ -22,15 +22,18 @@ class Alert:
         kind: "local" or "global".
         severity: "notice" when it was found once, "alert" when it was found twice in a row (in an audit: once).
         epoch: Keras's 0-based epoch; 0 in an audit.
-        effect: share of images whose prediction flips, less the same for controls, in [−1, 1].
+        effect: share of images whose prediction flips, less the same for controls, in [−1, 1]; where a property is used
+            together with the object, the smaller of "without its …" and "…, at least second choice".
         lower_bound: what that share is at least, at the level of the run.
         region: (top, left, height, width) in pixels, where the class's images have it; None for a global cue.
         property: "brightness", "hue", …; None for a local cue.
         sentence: the finding for everybody.
-        effects: {"necessity", "sufficiency" or a property: {"effect", "lower", "flips", "control", "breadth", "images"}}.
-        breadth: share of the other classes with at least half of their images flipped.
+        effects: {"necessity", "sufficiency", a property, "without its …" or "…, at least second choice": {"effect", "lower",
+            "threshold", "flips", "control", "breadth", "images"}}.
+        breadth: share of the other classes with at least half of their images flipped, or brought to that choice.
         spurious: True where it relies on what a mask or an ignore-region says cannot matter.
-        affected: ids of the samples that carry it. places: {id: (top, left, height, width)} of the region in them.
+        affected: ids of the samples that carry it, or are lost without it.
+        places: {id: (top, left, height, width)} of the region in them.
         pairs: [{"host", "donor", "from", "to"}], ids and classes, one for each picture in `before` and `after`.
         before, after: (k, height, width, 1|3) uint8. donors: list of (height, width, 1|3) uint8 crops.
         remedy: what `augmentation` needs: the intervention, and images that carry the cue and that do not.

@@ -56,14 +56,20 @@ class Verdict:
     """One effect, judged.
 
     Attributes:
-        effect: what was measured. lower: its lower bound. delta: what that had to exceed.
+        effect: what was measured. lowers: lower bounds of it and, where the claim has two halves, of the other one.
+        delta: what they had to exceed.
         hit: whether it did, and was broad enough.
     """
 
     effect: Effect
-    lower: float
+    lowers: tuple[float, ...]
     delta: float
     hit: bool
+
+    @property
+    def lower(self) -> float:
+        """What the whole claim is above."""
+        return min(self.lowers)
 
     @property
     def size(self) -> float:
@@ -84,14 +90,14 @@ class Verdict:
         return {
             one.name: {
                 "effect": one.mean,
-                "lower": self.lower,
+                "lower": lower,
                 "threshold": self.delta,
                 "flips": float(one.flips.mean()),
                 "control": float((one.flips - one.effects).mean()),
                 "breadth": one.breadth,
                 "images": len(one.effects),
             }
-            for one in self._halves
+            for one, lower in zip(self._halves, self.lowers, strict=True)
         }
 
 
@@ -127,17 +133,16 @@ def judge(effect: Effect, level: float, num_classes: int, probe: Probe, usual: f
     delta = threshold(effect.kind, num_classes, told, together)
     if on_objects and not told:
         delta = max(delta, usual + _UNUSUAL)
-    lower = lower_bound(effect.effects, level)
-    if effect.given is not None:
-        # Both halves have to be shown: that needs no smaller level.
-        lower = min(lower, lower_bound(effect.given.effects, level))
+    # Of a claim with two halves both have to be shown: that needs no smaller level.
+    halves = [effect] if effect.given is None else [effect, effect.given]
+    lowers = tuple(lower_bound(half.effects, level) for half in halves)
     if effect.kind == "necessity":
         # Every class has need of its object.
         small = effect.rule.area <= SMALL * np.prod(probe.samples.size)
         allowed = told and small and not on_objects
     else:
         allowed = together or effect.kind == REMOVAL or effect.breadth >= BREADTH
-    return Verdict(effect, lower, delta, bool(lower > delta and allowed))
+    return Verdict(effect, lowers, delta, bool(min(lowers) > delta and allowed))
 
 
 def lies_on_objects(effect: Effect, probe: Probe) -> bool:

@@ -110,6 +110,10 @@ class Trials:
 
         return self._asked(oracle, row, paste)[:, 0]
 
+    def plain(self, oracle: Oracle) -> np.ndarray:
+        """(q, 2) int choices of the images as they are."""
+        return oracle.choices_after(None, np.array(self.hosts, int))
+
     def edited(self, oracle: Oracle, probe: Probe, edit: GlobalEdit) -> np.ndarray:
         """(q, 2) int choices after giving the whole image the donors' property."""
         return self._asked(oracle, lambda host, donor, region: {"donor": probe.donor(donor, edit.kind)}, edit)

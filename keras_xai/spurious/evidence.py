@@ -11,6 +11,7 @@ from keras_xai.samples import Samples
 from keras_xai.spurious.alert import Alert
 from keras_xai.spurious.decision import Verdict, medoid, records
 from keras_xai.spurious.effects import Effect, balanced, mask_of, own_window
+from keras_xai.spurious.fixed_edits import FIXED_EDITS
 from keras_xai.spurious.interventions import BACKGROUND, REMOVAL, TEXTURE, TONE, GlobalEdit, Retone, paste
 from keras_xai.spurious.probe import Probe
 from keras_xai.spurious.silhouettes import filled_with_texture
@@ -96,12 +97,13 @@ def sentence(verdict: Verdict, name: str, region: Any, size: tuple[int, int], sp
     elif effect.choices is not None:
         finding = (
             f"{effect.kind} marks its images, and makes {name!r} the model's first or second choice for {flips:.0%} of "
-            "other images"
+            f"other images ({control:.0%} before)"
         )
     else:
+        compared = "before" if effect.kind in FIXED_EDITS else "with that of other classes"
         finding = (
             f"giving other images the {effect.kind} of {name!r} images makes the model say {name!r} for {flips:.0%} of "
-            f"them ({control:.0%} with that of other classes), whatever they show"
+            f"them ({control:.0%} {compared}), whatever they show"
         )
     seen = "a small region" if region is not None else shown_property(effect.kind)
     what = "a spurious feature" if spurious else seen
@@ -130,7 +132,7 @@ def _carriers(effect: Effect, label: int) -> dict[int, Any]:
     votes: dict[int, list[bool]] = {}
     regions: dict[int, Any] = {}
     carrying = effect.hosts if effect.leaves else effect.donors
-    flipped = effect.outcomes != label if effect.leaves else effect.outcomes == label
+    flipped = _flipped(effect, label)
     for i, k in np.ndindex(*effect.outcomes.shape):
         votes.setdefault(int(carrying[i, k]), []).append(bool(flipped[i, k]))
         regions.setdefault(int(carrying[i, k]), own_window(effect.regions[i][k]))
@@ -154,10 +156,16 @@ def _is_spurious(samples: Samples, carriers: dict[int, Any]) -> bool:
     return bool(np.mean(found) > 0.5)
 
 
+def _flipped(effect: Effect, label: int) -> np.ndarray:
+    """(n, k) bool: which interventions made an image leave the class, or enter it; no output that is no number."""
+    left = (effect.outcomes != label) & (effect.outcomes >= 0)
+    return left if effect.leaves else effect.outcomes == label
+
+
 def _pairs(effect: Effect, label: int, probe: Probe) -> tuple[np.ndarray, np.ndarray, tuple[dict[str, Any], ...]]:
     """Pictures before and after, of as many source classes as possible."""
     samples = probe.samples
-    flipped = effect.outcomes != label if effect.leaves else effect.outcomes == label
+    flipped = _flipped(effect, label)
     said = effect.outcomes if effect.choices is None else effect.choices[..., 0]
     places = [(i, int(row.argmax())) for i, row in enumerate(flipped) if row.any()]
     seen: dict[int, int] = {}

@@ -35,6 +35,8 @@ def match_histogram(image: Any, donor: Any) -> Any:
     others = pixels - ops.sum(_rows(there), axis=-1, keepdims=True)
     places = ops.clip(ops.floor((ranks + 0.5) / ops.maximum(own, 1.0) * others), 0, pixels - 1)
     matched = ops.take_along_axis(values, ops.cast(places, "int32"), axis=-1)
+    # A donor that is nothing but background has no other values.
+    matched = ops.where(others > 0, matched, ops.reshape(given, (-1, image.shape[-1], 1)))
     return ops.where(covered > 0, given, _images(matched, image.shape))
 
 

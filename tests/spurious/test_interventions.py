@@ -217,6 +217,13 @@ def test_of_a_histogram_the_background_takes_the_donors_background_and_the_rest_
     np.testing.assert_allclose(found[3:6, 3:6].ravel(), np.linspace(0.3, 1.0, 36)[2::4], atol=1e-6)
 
 
+def test_a_donor_without_values_of_its_own_lends_its_background():
+    image, donor = np.zeros((1, 10, 10, 2), "float32"), np.zeros((1, 10, 10, 2), "float32")
+    image[0, 3:6, 3:6, 1] = 0.7
+    donor[0, 2:8, 2:8, 0] = 0.9
+    np.testing.assert_allclose(edited("histogram", image, donor), 0.0, atol=1e-6)
+
+
 def test_detail_brings_noise_and_blur_and_takes_them_away():
     generator = np.random.default_rng(7)
     smooth = np.full((1, 32, 32, 1), 0.5, "float32")

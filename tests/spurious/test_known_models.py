@@ -1,10 +1,13 @@
 """On models whose reliance is known, effects are what a pencil says."""
 
+import warnings
+
+import keras
 import numpy as np
 import pytest
 
 import keras_xai as kx
-from tests.spurious.known_models import before_bright, bright_body, brightened, cornered, honest, images
+from tests.spurious.known_models import before_bright, body_weights, bright_body, brightened, cornered, honest, images
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +95,34 @@ def test_brightness_that_is_used_together_with_the_object_is_found():
     for pair in alert.pairs:  # pictures of its own images that are lost
         assert pair["from"] == 0 != pair["to"]
     assert (alert.after.mean(axis=(1, 2, 3)) < alert.before.mean(axis=(1, 2, 3)) - 20).all()
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_few_levels_that_a_model_does_not_use_are_no_finding(classes):
+    x, y = images(count=160 * classes, corner=False)
+    kept = y < classes
+    x, y = x[kept], y[kept]
+    x[y == 0] = np.round(x[y == 0] * 3) / 3
+    weights = body_weights()[..., :classes]
+    inputs = keras.Input(x.shape[1:])
+    outputs = keras.layers.Dense(classes, activation="softmax", name="out")(keras.layers.Flatten()(inputs))
+    model = keras.Model(inputs, outputs)
+    model.get_layer("out").set_weights([weights.reshape(-1, classes), np.zeros(classes)])
+    findings = kx.audit(model, (x, y))
+    assert [one for one in findings if one.kind == "global"] == []
+    tried = findings.effects[0]
+    if "posterisation, at least second choice" in tried:
+        assert tried["posterisation, at least second choice"]["effect"] < 0.1
+
+
+def test_a_class_with_a_single_image_lends_nothing():
+    x, y = images(count=160)
+    few = np.concatenate([np.flatnonzero(y != 3), np.flatnonzero(y == 3)[:1]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        findings = kx.audit(honest(), (x[few], y[few]))
+    assert findings == []
+    assert "too few" in findings.skipped[3]
 
 
 @pytest.mark.parametrize("given", ["masks", "ignore"])
