@@ -19,6 +19,16 @@ from keras_xai.spurious.silhouettes import filled_with_texture
 _PAIRS = 6
 _DONORS = 4
 _REMEDY = 16
+# Properties whose names are not everybody's.
+_IN_WORDS = {
+    "histogram": "mix of brightness and colours",
+    "detail": "sharpness and fine detail",
+    "spectrum": "broad light and shade",
+    "grain": "noise",
+    "posterisation": "few levels of brightness",
+    "pixelation": "coarse squares of pixels",
+    "compression": "blocks of JPEG compression",
+}
 # A region that has more of itself on the object than this does not miss it.
 _ON_OBJECT = 0.1
 _IN_IGNORED = 0.5
@@ -71,6 +81,7 @@ def sentence(verdict: Verdict, name: str, region: Any, size: tuple[int, int], sp
     """
     effect = verdict.effect
     flips, control = float(effect.flips.mean()), float((effect.flips - effect.effects).mean())
+    look = _IN_WORDS.get(effect.kind, shown_property(effect.kind))
     if effect.kind == "necessity":
         finding = (
             f"replacing {_where(region, size)} by the same place of other images makes the model give up {name!r} for "
@@ -89,23 +100,23 @@ def sentence(verdict: Verdict, name: str, region: Any, size: tuple[int, int], sp
     elif effect.given is not None:
         given = effect.given
         finding = (
-            f"with the {effect.kind} of other classes the model gives up {name!r} for {flips:.0%} of its images "
-            f"({control:.0%} with that of its own), and with the {effect.kind} of {name!r} it is the first or second "
+            f"with the {look} of other classes the model gives up {name!r} for {flips:.0%} of its images "
+            f"({control:.0%} with that of its own), and with the {look} of {name!r} it is the first or second "
             f"choice for {given.flips.mean():.0%} of other images ({(given.flips - given.effects).mean():.0%} with that "
             "of other classes)"
         )
     elif effect.choices is not None:
         finding = (
-            f"{effect.kind} marks its images, and makes {name!r} the model's first or second choice for {flips:.0%} of "
-            f"other images ({control:.0%} before)"
+            f"its images have them, and with them {name!r} is the model's first or second choice for {flips:.0%} of "
+            f"other images ({control:.0%} without)"
         )
     else:
-        compared = "before" if effect.kind in FIXED_EDITS else "with that of other classes"
+        compared = "without" if effect.kind in FIXED_EDITS else "with that of other classes"
         finding = (
-            f"giving other images the {effect.kind} of {name!r} images makes the model say {name!r} for {flips:.0%} of "
+            f"giving other images the {look} of {name!r} images makes the model say {name!r} for {flips:.0%} of "
             f"them ({control:.0%} {compared}), whatever they show"
         )
-    seen = "a small region" if region is not None else shown_property(effect.kind)
+    seen = "a small region" if region is not None else look
     what = "a spurious feature" if spurious else seen
     reason = ", a place that was marked as unable to matter" if spurious else ""
     return f"The model recognises {name!r} by {what}{reason}: {finding}."
