@@ -20,12 +20,14 @@ class Findings(list):
     Attributes:
         effects: {class: {intervention: {"effect", "lower", "threshold", …}}} of every class that was examined.
         skipped: {class: why it could not be examined}. notes: {class: what its images could not show}.
+        asked: how many forward passes it took; a gradient counts as two more.
     """
 
     def __init__(self, alerts: list[Alert], watch: Watch, samples: Samples, alpha: float):
         super().__init__(alerts)
         self.effects = {c: records(found) for c, found in watch.latest.items()}
         self.skipped, self.notes = dict(watch.skipped), dict(watch.notes)
+        self.asked = watch.asked
         self._samples, self._alpha = samples, alpha
 
     def report(self) -> str:

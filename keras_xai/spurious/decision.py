@@ -167,7 +167,7 @@ def usual_effects(effects: dict[int, list[Effect]], probe: Probe) -> dict[int, f
 
 
 def level_of_one_test(alpha: float, moment: int, num_classes: int, num_branches: int) -> float:
-    """The share of the run's α that one class and branch may spend at the t-th examination."""
+    """The share of the run's α that one of the classes with enough images may spend, and branch, at the t-th examination."""
     return level_at(alpha, moment) / (num_classes * num_branches)
 
 

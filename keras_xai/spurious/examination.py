@@ -60,16 +60,17 @@ def examine(
         marked: from `marked_by`. before: the newest verdicts of other classes, which say what is usual.
     """
     found = Examination()
-    needed = np.unique(np.concatenate([probe.pool, *(probe.members(c) for c in classes)]))
+    needed = np.unique(np.concatenate([probe.pool, *(probe.members(c) for c in classes if c in probe.large_enough)]))
     needed = needed[predicted[needed] == NOT_ASKED]
     predicted[needed] = oracle.classes(needed)
     right = predicted == probe.labels
     branches = BRANCHES + know_backgrounds(probe.samples)
-    level = level_of_one_test(alpha, moment, oracle.num_classes, branches)
+    level = level_of_one_test(alpha, moment, max(1, len(probe.large_enough)), branches)
     ready = []
+    recognised = {c: int(right[members].sum()) for c, members in probe.testing.items()}
+    total = sum(recognised.values())
     for c in classes:
-        others = sum(int(right[members].sum()) for other, members in probe.testing.items() if other != c)
-        reason = _unfit(probe, predicted, c) or underpowered(others, level, oracle.num_classes)
+        reason = _unfit(probe, predicted, c) or underpowered(total - recognised[c], level, oracle.num_classes)
         if reason is None:
             ready.append(c)
         else:
@@ -92,11 +93,12 @@ def examine(
 
 def _unfit(probe: Probe, predicted: np.ndarray, label: int) -> str | None:
     """Why a class cannot be examined; None where it can."""
-    proposing, testing = (pool[label] for pool in (probe.proposing, probe.testing))
-    own, others = probe.members(label), probe.pool[probe.labels[probe.pool] != label]
-    correct = predicted == probe.labels
-    if len(own) < FEWEST:
+    own = probe.members(label)
+    if label not in probe.large_enough:
         return f"too few images: {len(own)} held-out samples, at least {FEWEST} are needed"
+    proposing, testing = (pool[label] for pool in (probe.proposing, probe.testing))
+    others = probe.pool[probe.labels[probe.pool] != label]
+    correct = predicted == probe.labels
     if correct[proposing].sum() < FEWEST_PROPOSING or not correct[testing].any():
         return f"too few correct: {correct[own].sum()} of {len(own)} images are recognised"
     said, wrongly = correct[own].mean(), (predicted[others] == label).mean()

@@ -19,6 +19,8 @@ _POOLS = (640, 1280)
 _ALIKE = 0.02
 # Images that a class needs, and those of them that propose and are recognised.
 FEWEST, FEWEST_PROPOSING = 16, 4
+# Bytes of one kind of images made of images that are kept from one block of classes to the next.
+_KEPT = 128 * 2**20
 
 
 class Probe:
@@ -33,7 +35,8 @@ class Probe:
     Attributes:
         labels: (n,) int.
         proposing, testing: class -> indices into the samples, in random order.
-        pool: images of all classes that serve the others; all there are, unless classes are many.
+        pool: images of all classes that serve the others; all there are, unless classes with images are many.
+        large_enough: the classes with as many images as an examination needs.
         low, high: the values that the images have, from end to end.
         silhouettes: (n, height, width) bool: where the objects are.
 
@@ -55,7 +58,8 @@ class Probe:
             members = generator.permutation(np.flatnonzero(self.labels == label))[:per_class]
             cut = round(len(members) * _PROPOSING)
             self.proposing[label], self.testing[label] = members[:cut], members[cut:]
-        self.pool = self._pool(num_classes)
+        self.pool = self._pool()
+        self.large_enough = [c for c in range(num_classes) if len(self.members(c)) >= FEWEST]
         self.low, self.high = value_range(samples.image)
         self.silhouettes = silhouettes(samples)
         self._textures: dict[int, np.ndarray] = {}
@@ -112,10 +116,17 @@ class Probe:
         """All images of a class that are used."""
         return np.concatenate([self.proposing[label], self.testing[label]])
 
-    def _pool(self, num_classes: int) -> np.ndarray:
-        few, many = (max(1, count // num_classes) for count in _POOLS)
+    def _pool(self) -> np.ndarray:
+        present = len(np.unique(self.labels))
+        few, many = (max(1, count // max(1, present)) for count in _POOLS)
         chosen = [*(p[:few] for p in self.proposing.values()), *(t[:many] for t in self.testing.values())]
         return np.concatenate(chosen)
+
+    def forget(self) -> None:
+        """Lets go of the images that were made of images, where they take much memory."""
+        for made in (self._textures, self._mosaics):
+            if sum(image.nbytes for image in made.values()) > _KEPT:
+                made.clear()
 
     def background(self, index: int) -> np.ndarray:
         """A sample without its object, which is filled with the colour around it."""

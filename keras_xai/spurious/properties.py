@@ -28,30 +28,30 @@ def marked_by(probe: Probe, kinds: Sequence[str] = tuple(FIXED_EDITS)) -> dict[i
     from sklearn.metrics import roc_auc_score
 
     samples = probe.samples
-    indices = np.concatenate(list(probe.proposing.values()))
-    labels, images = probe.labels[indices], samples.image[indices]
+    indices = np.concatenate([np.zeros(0, int), *(probe.proposing[c] for c in probe.large_enough)])
+    labels = probe.labels[indices]
     marked: dict[int, tuple[str, ...]] = dict.fromkeys(probe.proposing, ())
     for kind in kinds:
         edit = GlobalEdit(kind, probe.low, probe.high, samples.channels_first)
-        change = change_under(edit, images)
+        change = change_under(edit, samples.image, indices)
         for c in np.unique(labels):
             if 0 < (labels == c).sum() < len(labels) and roc_auc_score(labels == c, -change) >= _SEPARATION:
                 marked[int(c)] += (kind,)
     return marked
 
 
-def change_under(edit: GlobalEdit, images: np.ndarray, batch: int = 64) -> np.ndarray:
+def change_under(edit: GlobalEdit, images: np.ndarray, indices: np.ndarray, batch: int = 64) -> np.ndarray:
     """How much of the variance of each image an edit changes.
 
     Args:
-        edit: without a donor. images: (n, …) as the model eats them.
+        edit: without a donor. images: (n, …) as the model eats them. indices: (q,) of those that are looked at.
 
     Returns:
-        (n,) float64.
+        (q,) float64.
     """
     found = [np.zeros(0)]
-    for start in range(0, len(images), batch):
-        before = images[start : start + batch]
+    for start in range(0, len(indices), batch):
+        before = images[indices[start : start + batch]]
         after = backend.to_numpy(edit(before, {"donor": before}, {})).astype(np.float64)
         axes = tuple(range(1, images.ndim))
         found.append(np.square(after - before).mean(axis=axes) / (before.astype(np.float64).var(axis=axes) + 1e-12))
@@ -68,11 +68,11 @@ def oddness(probe: Probe) -> dict[int, float]:
 
     Returns:
         For each class the largest mean over a window of |mean of the class − mean of all| / deviation within the class;
-        0 for a class with fewer than two images.
+        0 for a class with too few images to be examined.
     """
     samples = probe.samples
     axis = 1 if samples.channels_first else -1
-    shown = {c: p[:_LOOKED_AT] for c, p in probe.proposing.items() if len(p) > 1}
+    shown = {c: probe.proposing[c][:_LOOKED_AT] for c in probe.large_enough}
     means, deviations = {}, {}
     for c, indices in shown.items():
         images = samples.image[indices].astype(np.float64).mean(axis=axis)

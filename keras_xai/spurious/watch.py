@@ -35,7 +35,7 @@ class Watch:
         standing: (class, kind) -> how often in a row it was found.
         latest: class -> its newest verdicts. skipped: class -> why it could not be examined.
         notes: class -> what its images could not show. unseen: classes due at the last moment for which no time was left.
-        moments: how many examinations there were.
+        moments: how many examinations there were. asked: forward passes that they took; a gradient counts as two more.
     """
 
     def __init__(self, samples: Samples, alpha: float, per_class: int, seed: int, confirmations: int):
@@ -50,7 +50,7 @@ class Watch:
         self.skipped: dict[int, str] = {}
         self.notes: dict[int, str] = {}
         self.unseen: list[int] = []
-        self.moments = 0
+        self.moments = self.asked = 0
         self._num_classes = 0  # known from the first moment on
         self._last_seen: dict[int, int] = {}
 
@@ -104,6 +104,7 @@ class Watch:
                 )
                 self._last_seen |= dict.fromkeys(block, self.moments)
                 found += self._noted(block, examination, epoch)
+                self._probe.forget()
                 ended = time.perf_counter()
                 if examination.verdicts:
                     budget.pay(len(examination.verdicts), ended - started)
@@ -113,6 +114,7 @@ class Watch:
                 if progress is not None:
                     progress(oracle.num_classes - len(due), oracle.num_classes)
             self.unseen = sorted(due)
+            self.asked += oracle.num_asked
         self.alerts += found
         return found
 

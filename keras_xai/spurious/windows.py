@@ -33,7 +33,7 @@ class Region(NamedTuple):
         return (0, 0, *size) if self.frame else self[:4]
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def _mask(region: Region, size: tuple[int, int]) -> np.ndarray:
     inside = np.zeros(size, bool)
     inside[region.top : region.top + region.height, region.left : region.left + region.width] = True
@@ -42,7 +42,7 @@ def _mask(region: Region, size: tuple[int, int]) -> np.ndarray:
     return found
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def ring(region: Region, size: tuple[int, int]) -> np.ndarray:
     """(height, width) bool: the two pixels round a window; read only."""
     found = around(region.mask(size))

@@ -143,3 +143,23 @@ def test_the_class_with_a_mark_is_looked_at_first():
     watch = Watch(samples, 0.05, 20, 0, 2)
     watch._odd = odd
     assert watch._by_suspicion(50)[0] == 37
+
+
+def test_classes_without_images_take_nothing_from_those_with():
+    labels = np.repeat([3, 500, 998, 999], [20, 20, 20, 15])
+    samples = Samples(np.random.default_rng(0).random((75, 8, 8, 1), np.float32), labels=labels)
+    probe = Probe(samples, 1000, 20, 0)
+    assert probe.large_enough == [3, 500, 998]
+    assert sorted(probe.pool) == list(range(75))
+
+
+def test_what_is_forgotten_is_made_again(monkeypatch):
+    labels = np.repeat([0, 1], 20)
+    probe = Probe(Samples(np.random.default_rng(0).random((40, 8, 8, 3), np.float32), labels=labels), 2, 20, 0)
+    before = probe.mosaic(5)
+    probe.forget()
+    assert probe.mosaic(5) is before
+    monkeypatch.setattr("keras_xai.spurious.probe._KEPT", 0)
+    probe.forget()
+    assert probe.mosaic(5) is not before
+    np.testing.assert_array_equal(probe.mosaic(5), before)
