@@ -74,7 +74,8 @@ class Retone:
         from keras import ops
 
         kept = keras.backend.standardize_dtype(values.dtype)
-        edited = ops.cast(values, "float32") * row["scale"] + row["shift"]
+        scale, shift = (ops.cast(row[name], "float32") for name in ("scale", "shift"))
+        edited = ops.cast(values, "float32") * scale + shift
         edited = ops.clip(edited, self.low, self.high)
         return ops.cast(edited if "float" in kept else ops.round(edited), kept)
 
