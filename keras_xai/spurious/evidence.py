@@ -25,6 +25,7 @@ _IN_WORDS = {
     "detail": "sharpness and fine detail",
     "spectrum": "broad light and shade",
     "grain": "noise",
+    "specks": "single pixels that stick out",
     "posterisation": "few levels of brightness",
     "pixelation": "coarse squares of pixels",
     "compression": "blocks of JPEG compression",

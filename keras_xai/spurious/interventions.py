@@ -148,6 +148,27 @@ def match_grain(image: Any, donor: Any) -> Any:
     return image + missing / _GRAIN_LEVEL * ops.convert_to_tensor(_grain(tuple(image.shape[1:])))
 
 
+def match_specks(image: Any, donor: Any) -> Any:
+    """The donor's single pixels that stick out, at their places, and none of the image's own: dust, hairs, dead pixels.
+
+    What sticks out differs in some channel from the median of its 3 × 3 by more than a fifth of the range.
+    """
+    from keras import ops
+
+    def median(one):
+        height, width = one.shape[1:3]
+        padded = ops.pad(one, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="symmetric")
+        shifted = [padded[:, i : i + height, j : j + width] for i in range(3) for j in range(3)]
+        return ops.sort(ops.stack(shifted), axis=0)[4]
+
+    def sticks_out(one, smooth):
+        return ops.any(ops.abs(one - smooth) > _SPECK, axis=-1, keepdims=True)
+
+    smooth = median(image)
+    cleaned = ops.where(sticks_out(image, smooth), smooth, image)
+    return ops.where(sticks_out(donor, median(donor)), donor, cleaned)
+
+
 def match_spectrum(image: Any, donor: Any) -> Any:
     """The donor's strength of slow waves, up to two per side, at the image's own phases: shading, vignettes, soft light.
 
@@ -185,6 +206,7 @@ EDITS = {
     "sharpness": match_sharpness,
     "grain": match_grain,
     "spectrum": match_spectrum,
+    "specks": match_specks,
     "histogram": match_histogram,
     "detail": match_detail,
     **FIXED_EDITS,
@@ -238,6 +260,7 @@ def _fineness(image: Any) -> Any:
     return ops.log(energies[0]) - ops.log(energies[1])
 
 
+_SPECK = 0.2
 # The median of the absolute finest detail of white noise of standard deviation 1.
 _GRAIN_LEVEL = 0.6
 

@@ -108,6 +108,22 @@ def test_grain_brings_the_noise_of_the_donor_and_edges_do_not_count():
     np.testing.assert_allclose(edited("grain", smooth, edged), smooth, atol=1e-6)
 
 
+def test_specks_are_the_donors_and_no_longer_the_images():
+    from scipy.ndimage import median_filter
+
+    generator = np.random.default_rng(9)
+    smooth = generator.uniform(0.4, 0.5, (2, 12, 14, 3)).astype("float32")
+    image, donor = smooth.copy(), generator.uniform(0.4, 0.5, smooth.shape).astype("float32")
+    image[:, 3, 4], image[:, 8, 9, 1] = 1.0, 0.0
+    donor[:, 5, 5, 0], donor[:, 10, 2] = 0.9, 0.0
+    found = edited("specks", image, donor)
+    wanted = image.copy()
+    filtered = median_filter(image, (1, 3, 3, 1))
+    wanted[:, 3, 4], wanted[:, 8, 9] = filtered[:, 3, 4], filtered[:, 8, 9]
+    wanted[:, 5, 5], wanted[:, 10, 2] = donor[:, 5, 5], donor[:, 10, 2]
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+
 def test_a_silhouette_is_what_differs_from_the_border_or_else_the_middle():
     x = np.zeros((3, 20, 20, 1), "float32")
     x[0, 5:12, 6:15] = 0.5
@@ -284,8 +300,8 @@ def test_an_edit_means_the_same_in_every_range_and_layout(kind, low_high):
     wanted = ops.convert_to_numpy(plain(IMAGE, {"donor": DONOR}, {}))
     found = ops.convert_to_numpy(other(moved(IMAGE), {"donor": moved(DONOR)}, {}))
     close = np.isclose(found, moved(wanted), atol=2e-4 * (high - low))
-    # Rounding may go either way for a value half way between two levels.
-    assert close.mean() > (0.97 if kind in FIXED_EDITS else 0.9999)
+    # Rounding may go either way for a value half way between two levels, and so may ranks of values that are nearly equal.
+    assert close.mean() > (0.97 if kind in (*FIXED_EDITS, "detail", "histogram") else 0.9999)
 
 
 @pytest.mark.parametrize("kind", EDITS)
