@@ -102,18 +102,22 @@ def test_its_evidence_is_what_the_monitor_measured(tab, page, first_alert):
     pairs = first_alert.record()["pairs"]
     expected = [CLASSES[pair[side]] for pair in pairs for side in ("from", "to")]
     expect(evidence.locator(".intervention figcaption strong")).to_have_text(expected)
-    assert expected[1::2] == ["marked"] * len(pairs)
+    # Others enter the class, or its own images leave it.
+    assert ["marked"] * len(pairs) in (expected[::2], expected[1::2])
 
 
-def test_its_pictures_show_the_mark_pasted(tab, page, first_alert):
+def test_its_pictures_show_the_mark_come_or_go(tab, page, first_alert):
     page.get_by_role("button", name=f"Alert at epoch {first_alert.epoch}").first.click()
     tab.settle()
     row, column = 0.5 / SIZE, (SIZE - 1.5) / SIZE
-    scenes = page.locator(".intervention")
-    for index in range(scenes.count()):
-        before, after = (scenes.nth(index).locator("canvas.scene").nth(side) for side in (0, 1))
-        assert tab.pixel(before, column, row)[0] < 100
-        assert tab.pixel(after, column, row)[0] > 200
+    scenes, pairs = page.locator(".intervention"), first_alert.record()["pairs"]
+    assert scenes.count() == len(pairs) > 0
+    for index, pair in enumerate(pairs):
+        sides = (scenes.nth(index).locator("canvas.scene").nth(side) for side in (0, 1))
+        before, after = (tab.pixel(side, column, row)[0] for side in sides)
+        marked, plain = (before, after) if pair["from"] == 0 else (after, before)
+        assert marked > 200
+        assert plain < 100
     donors = page.locator("canvas.crop[aria-label^=Donor]")
     assert donors.count() > 0
     assert all(tab.pixel(donor, 0.75, 0.25)[0] > 200 for donor in donors.all())
