@@ -79,7 +79,8 @@ def test_a_whole_run(tmp_path):
             raw = explanations[entry["method"]].raw[samples.ids.index(entry["sample"])]
             assert entry["values"].shape == raw.shape
             # a packed map is good to half a level of 255, a coefficient to the fourth digit of the largest
-            assert np.abs(entry["values"] - raw).max() <= np.ptp(raw) / 505
+            # Coefficients are as fine as bytes from −largest to largest.
+            assert np.abs(entry["values"] - raw).max() <= max(np.ptp(raw) / 505, np.abs(raw).max() / 253)
 
     assert scalars(tmp_path) == {
         **{("xai/entropy/grad_cam", epoch): 0.5 + epoch for epoch in range(3)},
