@@ -78,8 +78,7 @@ def test_a_whole_run(tmp_path):
         for entry in record["maps"]:
             raw = explanations[entry["method"]].raw[samples.ids.index(entry["sample"])]
             assert entry["values"].shape == raw.shape
-            # a packed map is good to half a level of 255, a coefficient to the fourth digit of the largest
-            # Coefficients are as fine as bytes from −largest to largest.
+            # A packed map is good to half a level of 255, a coefficient to as much from −largest to largest.
             assert np.abs(entry["values"] - raw).max() <= max(np.ptp(raw) / 505, np.abs(raw).max() / 253)
 
     assert scalars(tmp_path) == {
