@@ -161,6 +161,11 @@ class Trials:
         return oracle.choices_after(perturb, np.array(self.hosts, int), rows)
 
 
+def leaves_class(outcomes: np.ndarray, label: int) -> np.ndarray:
+    """Which answers are another class than this one; an output that is no number is none."""
+    return (outcomes != label) & (outcomes >= 0)
+
+
 def own_window(region: Any) -> Any:
     """Of a swap the window of the class in question."""
     return region if region is None or isinstance(region, Region) else region[0]

@@ -10,7 +10,7 @@ from keras_xai import backend
 from keras_xai.samples import Samples
 from keras_xai.spurious.alert import Alert
 from keras_xai.spurious.decision import Verdict, medoid, records
-from keras_xai.spurious.effects import Effect, balanced, mask_of, own_window
+from keras_xai.spurious.effects import Effect, balanced, leaves_class, mask_of, own_window
 from keras_xai.spurious.fixed_edits import FIXED_EDITS
 from keras_xai.spurious.interventions import BACKGROUND, REMOVAL, TEXTURE, TONE, GlobalEdit, Retone, paste
 from keras_xai.spurious.probe import Probe
@@ -170,8 +170,7 @@ def _is_spurious(samples: Samples, carriers: dict[int, Any]) -> bool:
 
 def _flipped(effect: Effect, label: int) -> np.ndarray:
     """(n, k) bool: which interventions made an image leave the class, or enter it; no output that is no number."""
-    left = (effect.outcomes != label) & (effect.outcomes >= 0)
-    return left if effect.leaves else effect.outcomes == label
+    return leaves_class(effect.outcomes, label) if effect.leaves else effect.outcomes == label
 
 
 def _pairs(effect: Effect, label: int, probe: Probe) -> tuple[np.ndarray, np.ndarray, tuple[dict[str, Any], ...]]:

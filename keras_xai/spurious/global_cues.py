@@ -15,11 +15,13 @@ Fashion-MNIST.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from keras_xai.spurious.asking import Oracle
 from keras_xai.spurious.decision import threshold
-from keras_xai.spurious.effects import Effect, Trials, balanced, effect_of, paired
+from keras_xai.spurious.effects import Effect, Trials, balanced, effect_of, leaves_class, paired
 from keras_xai.spurious.fixed_edits import FIXED_EDITS
 from keras_xai.spurious.interventions import (
     BACKGROUND,
@@ -194,7 +196,7 @@ class GlobalCues:
             enough = effect_of(kind, given[c], trials, first, labels, lambda to, c=c: to == c)
             second = effect_of(kind, given[c], trials, apart, labels, lambda to, c=c: to == c)
             second.choices = choices[given[c][0]]
-            lost = effect_of(kind, taken[c], trials, first, labels, lambda to, c=c: (to != c) & (to >= 0))
+            lost = effect_of(kind, taken[c], trials, first, labels, partial(leaves_class, label=c))
             lost.taken, lost.given = True, second
             found[c] = [enough, lost]
         return found

@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_xai.spurious.asking import Oracle
 from keras_xai.spurious.decision import SMALL
-from keras_xai.spurious.effects import Effect, Trials, averaged, balanced, effect_of, paired
+from keras_xai.spurious.effects import Effect, Trials, averaged, balanced, effect_of, leaves_class, paired
 from keras_xai.spurious.probe import Probe
 from keras_xai.spurious.proposals import Candidate, candidates
 from keras_xai.spurious.windows import Region, Shape, control_window, cut_down
@@ -225,7 +225,7 @@ class LocalCues:
 
         def left(c, number):
             positions = asked[c, number]
-            return np.mean([_left(replaced[positions], c), _left(removed[positions], c)], axis=0)
+            return np.mean([leaves_class(replaced[positions], c), leaves_class(removed[positions], c)], axis=0)
 
         return {c: [left(c, number) for number in range(len(options[c]))] for c in self._classes}
 
@@ -281,7 +281,7 @@ class LocalCues:
             asked[c] = paired(trials, hosts, strangers, regions, [(strangers, self._elsewhere(regions))])
             rules[c] = Rule(candidate)
         removed = self._removed()
-        found = self._told("necessity", asked, trials, rules, _left)
+        found = self._told("necessity", asked, trials, rules, leaves_class)
         return {c: averaged(effect, removed[c]) for c, effect in found.items()}
 
     def _removed(self) -> dict[int, np.ndarray]:
@@ -296,7 +296,7 @@ class LocalCues:
             places = self._places(candidate, hosts)
             asked[c] = [trials.add(host, host, places[int(host)]) for host in hosts]
         outcomes = trials.smoothed(self._oracle)
-        return {c: _left(outcomes[positions], c) for c, positions in asked.items()}
+        return {c: leaves_class(outcomes[positions], c) for c, positions in asked.items()}
 
     def _sufficiency(self, rules: dict[int, Rule], carriers: dict[int, np.ndarray]) -> dict[int, Effect]:
         trials, asked = Trials.empty(), {}
@@ -357,8 +357,3 @@ def _ranked(options: list[Any], flips: list[np.ndarray]) -> list[Any]:
         return (False, options[k].moves, options[k].area, -means[k]) if near[k] else (True, -means[k])
 
     return [options[k] for k in sorted(range(len(options)), key=rank)]
-
-
-def _left(outcomes: np.ndarray, label: int) -> np.ndarray:
-    """Which answers are another class; an output that is no number is none."""
-    return (outcomes != label) & (outcomes >= 0)
