@@ -224,8 +224,10 @@ class Engine:
         n, rows = len(samples), table.num_rows(len(samples))
         asked = table.places(n)
         # On the device once, not once per batch.
-        shared = {} if table.rows is None else {"x": samples.x, "tables": table.tables}
-        shared = backend.held(padded(shared, forward.samples_known.at_least(n)))
+        shared = {}
+        if table.rows is not None:
+            shared = {"x": samples.x, "tables": table.tables}
+            shared = backend.held(padded(shared, forward.samples_known.at_least(n)))
         parts = backend.num_parts(self._variables)
         gathered = Gathered(len(asked))
         total: list = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Hashable
 from typing import Any
@@ -17,7 +18,7 @@ _MAX_BATCH = 256
 
 def batch_size(shape: tuple[int, ...]) -> int:
     """Images of this shape per batch: a power of two, at most 256, so that a batch's inputs take about 16 MB."""
-    return int(2 ** np.clip(np.floor(np.log2(_BATCH_VALUES / np.prod(shape))), 0, np.log2(_MAX_BATCH)))
+    return min(2 ** max(0, int(math.log2(_BATCH_VALUES / math.prod(shape)))), _MAX_BATCH)
 
 
 class FittingBatch:

@@ -214,7 +214,8 @@ class Forward:
                 "operations, so it has no gradient there. Choose another layer with layer=..., or an explainer that needs "
                 "no gradient, such as keras_xai.LIME()."
             )
-        return self._channels_last(ops.cast(gradients[place], "float32") / scale, place)
+        gradient = ops.cast(gradients[place], "float32")
+        return self._channels_last(gradient / scale if len(self._scales) > 1 else gradient, place)
 
     def _overflowed(self, scores: Any, gradients: dict) -> Any:
         """True where a finite score has a gradient that is not: float16 ran out of range at this scale."""
@@ -282,7 +283,9 @@ def places_of(observation: Observation, topology: Topology, head: Head) -> list[
         calls = topology.attentions(observation.layer)
     else:
         calls = topology.resolve(observation.layer, head, observation.grid)
-    return [(call, observation.gradient, observation.reduce) for call in calls]
+    reduces = [observation.reduce] * len(calls)
+    reduces[-1] = observation.reduce_last or observation.reduce
+    return [(call, observation.gradient, reduce) for call, reduce in zip(calls, reduces, strict=True)]
 
 
 def batch_arguments(

@@ -21,6 +21,7 @@ class Observation:
         gradient: whether d score / d (what is there) is wanted beside it.
         reduce: `(values)` or `(values, gradients) -> tensor or tuple of tensors` with the batch axis first, in
             `keras.ops`, run on the device before anything is read back. None keeps everything.
+        reduce_last: what takes the place of `reduce` at the last of several layers; None: nothing does.
         grid: (rows, columns) of the tokens, for layers of tokens; None finds it (see `calls.token_grid`).
     """
 
@@ -29,6 +30,7 @@ class Observation:
     gradient: bool = False
     reduce: Callable | None = None
     grid: tuple[int, int] | None = None
+    reduce_last: Callable | None = None
 
 
 def gradient_at_input(reduce: Callable | None = None) -> Observation:
@@ -36,14 +38,18 @@ def gradient_at_input(reduce: Callable | None = None) -> Observation:
     return Observation("input", gradient=True, reduce=reduce)
 
 
-def activations_at(layer: Any = None, reduce: Callable | None = None, grid: Any = None) -> Observation:
+def activations_at(
+    layer: Any = None, reduce: Callable | None = None, grid: Any = None, reduce_last: Callable | None = None
+) -> Observation:
     """What a layer puts out, (n, h', w', channels)."""
-    return Observation("layer", _hashable(layer), reduce=reduce, grid=_hashable(grid))
+    return Observation("layer", _hashable(layer), reduce=reduce, grid=_hashable(grid), reduce_last=reduce_last)
 
 
-def activations_over_depth(count: int, reduce: Callable | None = None) -> Observation:
+def activations_over_depth(
+    count: int, reduce: Callable | None = None, reduce_last: Callable | None = None
+) -> Observation:
     """What about `count` layers put out, spread evenly over the depth of the model."""
-    return Observation("depth", count, reduce=reduce)
+    return Observation("depth", count, reduce=reduce, reduce_last=reduce_last)
 
 
 def attention_scores(layers: Any = None, reduce: Callable | None = None) -> Observation:

@@ -11,7 +11,7 @@ import numpy as np
 from keras_xai.calls import Call
 from keras_xai.data.reading import reading
 from keras_xai.engine import engine_for
-from keras_xai.explainers.activations import Look, crop
+from keras_xai.explainers.activations import Look, crop, highest
 from keras_xai.queries import Queries, activations_at
 from keras_xai.samples import Samples
 
@@ -72,11 +72,10 @@ def most_activating_samples(
     with reading(data, sys.maxsize if scan is None else scan) as batches:
         for batch in batches:
             samples = Samples(batch.x, **known)
-            # The look's own channels are not read: it finds every channel's peak.
-            (seen,) = engine.answer(samples, [Queries(observe=activations_at(layer, reduce=Look(1)))], score)
+            (seen,) = engine.answer(samples, [Queries(observe=activations_at(layer, reduce=highest))], score)
             if len(seen.layers) != 1:
                 raise ValueError(f"layer={layer!r} means several layers, {list(seen.layers)}; name one.")
-            ((path, (_, _, peaks, places)),) = seen.layers.items()
+            ((path, (peaks, places)),) = seen.layers.items()
             call = seen.calls[path]
             for channel in _chosen(channels, call.shape[-1]):
                 new = _drivers(samples, batch.positions, peaks[:, channel], places[:, channel], call, count)

@@ -109,7 +109,7 @@ class TestDrivers:
         activations[0, 1, 0, 0] = 5
         activations[1, 0, 2, 0] = 7
         activations[1, 1, 1, 1] = 6
-        chosen, energy, peaks, places = map(ops.convert_to_numpy, Look((1,))(activations))
+        chosen, peaks, places, energy = map(ops.convert_to_numpy, Look((1,), energy=True)(activations))
         np.testing.assert_array_equal(chosen, activations[..., 1:])
         np.testing.assert_array_equal(energy[1], [[0, 0, 24.5], [0, 18, 0]])
         np.testing.assert_array_equal(peaks, [[5, 0], [7, 6]])
