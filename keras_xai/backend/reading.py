@@ -16,7 +16,8 @@ def to_numpy(tensors: Any) -> Any:
     def read(tensor):
         if isinstance(tensor, np.ndarray):
             return tensor
-        if "float" in keras.backend.standardize_dtype(tensor.dtype):
+        dtype = keras.backend.standardize_dtype(tensor.dtype)
+        if "float" in dtype and dtype != "float32":
             tensor = keras.ops.cast(tensor, "float32")
         return keras.ops.convert_to_numpy(tensor)
 

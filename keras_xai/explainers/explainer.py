@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -97,10 +98,7 @@ class Explainer:
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments: `type(self)(**config)` is the same explainer."""
-        parameters = list(inspect.signature(type(self).__init__).parameters)[1:]
-        if type(self).__init__ is object.__init__:
-            return {}
-        return {name: getattr(self, name) for name in parameters}
+        return {name: getattr(self, name) for name in _parameters(type(self).__init__)}
 
     def __call__(self, model: Any, samples: Any, targets: Any = None) -> Explanation:
         """Explain what a model does on samples.
@@ -196,6 +194,12 @@ def _answer(engine: Engine, samples: Samples, score: Any, asked: dict[int, Queri
         alone = [_answer(engine, samples, score, {i: table}, with_base) for i, table in asked.items()]
         return {i: outcome for one in alone for i, outcome in one.items()}
     return {i: (answers[0], answer) for i, answer in zip(asked, answers[with_base:], strict=True)}
+
+
+@functools.cache
+def _parameters(constructor: Callable) -> tuple[str, ...]:
+    """The names of a constructor's arguments."""
+    return () if constructor is object.__init__ else tuple(inspect.signature(constructor).parameters)[1:]
 
 
 def _checked(asked: Any, explainer: Explainer) -> Queries:

@@ -324,7 +324,7 @@ def hide(image: Any, row: Any, tables: Any) -> Any:
     """Show the segments whose mask is True; the others show the fill. On the device, in `keras.ops`."""
     from keras import ops
 
-    labels = tables["segments"]
-    flat = ops.reshape(labels, (-1, int(np.prod(labels.shape[1:]))))
-    shown = ops.take_along_axis(row, flat, axis=1)
-    return ops.where(ops.reshape(shown, (-1, *labels.shape[1:])), image, tables["fill"])
+    # One flat row of masks: `ops.take_along_axis` would turn every label into 64 bits.
+    begin = ops.arange(ops.shape(row)[0], dtype="int32")[:, None, None, None] * row.shape[1]
+    shown = ops.take(ops.reshape(row, (-1,)), ops.add(begin, tables["segments"]), axis=0)
+    return ops.where(shown, image, tables["fill"])
