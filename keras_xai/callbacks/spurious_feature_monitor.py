@@ -25,8 +25,9 @@ class SpuriousFeatureMonitor(keras.callbacks.Callback):
 
     After every due epoch it changes held-out images (replaces small regions by those of other images, or gives them
     another brightness, tint, sharpness, …) and counts whose prediction flips. What a third of the images of a class suggest
-    is tested on the others. One hit is a notice, two in a row are an alert. It says "verified reliance: look", with the
-    pictures beside it, and *spurious* only where the samples' `masks` or `ignore` say that the region cannot matter.
+    is tested on the others. One hit is a notice, two within three examinations are an alert. It says "verified reliance:
+    look", with the pictures beside it, and *spurious* only where the samples' `masks` or `ignore` say that the region cannot
+    matter.
 
     An effect has to exceed a threshold that models without a shortcut should not reach, by a bound that holds for the whole
     run at level `alpha` (betting, see `keras_xai.spurious.decision`). Whether such models stay below the thresholds is a

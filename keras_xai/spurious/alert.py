@@ -20,7 +20,8 @@ class Alert:
     Attributes:
         class_index: the class. class_name: as people call it.
         kind: "local" or "global".
-        severity: "notice" when it was found once, "alert" when it was found twice in a row (in an audit: once).
+        severity: "notice" when it was found once, "alert" when it was found twice within three examinations (in an
+            audit: once).
         epoch: Keras's 0-based epoch; 0 in an audit.
         effect: share of images whose prediction flips, less the same for controls, in [−1, 1]; where a property is used
             together with the object, the smaller of "without its …" and "…, at least second choice".

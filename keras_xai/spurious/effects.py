@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from keras_xai.spurious.asking import Oracle
-from keras_xai.spurious.interventions import GlobalEdit, Retone, paste
+from keras_xai.spurious.interventions import GlobalEdit, Readjust, paste
 from keras_xai.spurious.probe import Probe
 from keras_xai.spurious.silhouettes import surroundings
 from keras_xai.spurious.windows import Region, ring
@@ -118,10 +118,12 @@ class Trials:
         """(q, 2) int choices after giving the whole image the donors' property."""
         return self._asked(oracle, lambda host, donor, region: {"donor": probe.donor(donor, edit.kind)}, edit)
 
-    def retoned(self, oracle: Oracle, probe: Probe) -> np.ndarray:
-        """(q, 2) int choices after giving the whole image the tone that is usual in the donors' classes."""
+    def readjusted(self, oracle: Oracle, probe: Probe, kind: str) -> np.ndarray:
+        """(q, 2) int choices after giving the whole image the look that is usual in the donors' classes."""
         return self._asked(
-            oracle, lambda host, donor, region: probe.retoning(host, donor), Retone(probe.low, probe.high)
+            oracle,
+            lambda host, donor, region: probe.looks.change(kind, host, donor),
+            Readjust(probe.low, probe.high, probe.samples.channels_first),
         )
 
     def textured(self, oracle: Oracle, probe: Probe) -> np.ndarray:

@@ -12,9 +12,23 @@ from keras_xai.spurious.alert import Alert
 from keras_xai.spurious.decision import Verdict, medoid, records
 from keras_xai.spurious.effects import Effect, balanced, leaves_class, mask_of, own_window
 from keras_xai.spurious.fixed_edits import FIXED_EDITS
-from keras_xai.spurious.interventions import BACKGROUND, REMOVAL, TEXTURE, TONE, GlobalEdit, Retone, paste
+from keras_xai.spurious.interventions import (
+    BACKGROUND,
+    CORNER_DETAIL,
+    CORNER_LIGHT,
+    IN_PART,
+    OVERALL_DETAIL,
+    REMOVAL,
+    TEXTURE,
+    TONE,
+    VIGNETTE,
+    GlobalEdit,
+    Readjust,
+    paste,
+)
 from keras_xai.spurious.probe import Probe
 from keras_xai.spurious.silhouettes import filled_with_texture
+from keras_xai.spurious.usual_looks import USUAL, USUAL_IN_PART
 
 _PAIRS = 6
 _DONORS = 4
@@ -29,6 +43,18 @@ _IN_WORDS = {
     "posterisation": "few levels of brightness",
     "pixelation": "coarse squares of pixels",
     "compression": "blocks of JPEG compression",
+    CORNER_LIGHT: "light and colour of the corners",
+    VIGNETTE: "light or shade towards the corners",
+    CORNER_DETAIL: "fine detail in the corners",
+    OVERALL_DETAIL: "usual sharpness and fine detail",
+}
+# The property of one image that comes nearest to what is usual.
+_OF_ONE_IMAGE = {
+    TONE: "colour",
+    CORNER_LIGHT: "colour",
+    VIGNETTE: "spectrum",
+    CORNER_DETAIL: "detail",
+    OVERALL_DETAIL: "detail",
 }
 # A region that has more of itself on the object than this does not miss it.
 _ON_OBJECT = 0.1
@@ -82,7 +108,8 @@ def sentence(verdict: Verdict, name: str, region: Any, size: tuple[int, int], sp
     """
     effect = verdict.effect
     flips, control = float(effect.flips.mean()), float((effect.flips - effect.effects).mean())
-    look = _IN_WORDS.get(effect.kind, shown_property(effect.kind))
+    shown = shown_property(effect.kind)
+    look = _IN_WORDS.get(shown, shown)
     if effect.kind == "necessity":
         finding = (
             f"replacing {_where(region, size)} by the same place of other images makes the model give up {name!r} for "
@@ -117,6 +144,8 @@ def sentence(verdict: Verdict, name: str, region: Any, size: tuple[int, int], sp
             f"giving other images the {look} of {name!r} images makes the model say {name!r} for {flips:.0%} of "
             f"them ({control:.0%} {compared}), whatever they show"
         )
+    if effect.kind.endswith(IN_PART):
+        finding = f"in part of its images, {finding}"
     seen = "a small region" if region is not None else look
     what = "a spurious feature" if spurious else seen
     reason = ", a place that was marked as unable to matter" if spurious else ""
@@ -125,7 +154,7 @@ def sentence(verdict: Verdict, name: str, region: Any, size: tuple[int, int], sp
 
 def shown_property(kind: str) -> str:
     """The property that an effect of this kind shows reliance on."""
-    return BACKGROUND if kind == REMOVAL else kind
+    return BACKGROUND if kind == REMOVAL else kind.removesuffix(IN_PART)
 
 
 def _where(region: Any, size: tuple[int, int]) -> str:
@@ -194,10 +223,11 @@ def _pairs(effect: Effect, label: int, probe: Probe) -> tuple[np.ndarray, np.nda
     elif effect.kind == BACKGROUND:
         behind = _as_seen(samples, np.stack([probe.background(donor) for donor in donors]))
         after = np.where(probe.silhouettes[hosts][..., None], before, behind)
-    elif effect.kind == TONE:
-        rows = [probe.retoning(host, donor) for host, donor in zip(hosts, donors, strict=True)]
+    elif effect.kind in (*USUAL, *USUAL_IN_PART):
+        rows = [probe.looks.change(effect.kind, host, donor) for host, donor in zip(hosts, donors, strict=True)]
         row = {name: np.stack([one[name] for one in rows]) for name in rows[0]}
-        after = _as_seen(samples, backend.to_numpy(Retone(probe.low, probe.high)(samples.image[hosts], row, {})))
+        readjust = Readjust(probe.low, probe.high, samples.channels_first)
+        after = _as_seen(samples, backend.to_numpy(readjust(samples.image[hosts], row, {})))
     elif effect.regions[0][0] is None:
         edit = GlobalEdit(effect.kind, probe.low, probe.high, samples.channels_first)
         given = np.stack([probe.donor(donor, effect.kind) for donor in donors])
@@ -226,8 +256,8 @@ def _remedy(effect: Effect, carriers: dict[int, Any], label: int, probe: Probe) 
     others = balanced(np.flatnonzero(probe.labels != label), probe.labels, len(carrying))
     remedy = {"donors": samples.image[[*carrying, *others]], "channels_first": samples.channels_first}
     if effect.regions[0][0] is None:
-        # Where a tone is usual in a class, its images have it.
-        kind = "colour" if effect.kind == TONE else effect.kind
+        # What is usual in a class, its images have.
+        kind = _OF_ONE_IMAGE.get(effect.kind.removesuffix(IN_PART), effect.kind)
         return {"intervention": GlobalEdit(kind, probe.low, probe.high, samples.channels_first), **remedy}
     masks = np.stack([mask_of(carriers[index], samples.size) for index in carrying])
     return {"intervention": paste, "masks": np.concatenate([masks, masks[: len(others)]]), **remedy}

@@ -29,14 +29,14 @@ from keras_xai.spurious.interventions import (
     EDITS,
     REMOVAL,
     TEXTURE,
-    TONE,
     GlobalEdit,
 )
 from keras_xai.spurious.probe import Probe
 from keras_xai.spurious.silhouettes import know_backgrounds
+from keras_xai.spurious.usual_looks import USUAL, USUAL_IN_PART
 
 # Images that screen all edits for a class, and so many that go on; images that choose between those.
-_SCREENING, _SCREENED, _CHOOSING = 16, 2, 32
+_SCREENING, _SCREENED, _CHOOSING = 16, 3, 32
 # Images that test the edit, each with so many donors: few where they show that it is far from enough.
 _FEW, _TESTED, _DONORS = 48, 128, 2
 _FAR = 0.12
@@ -61,6 +61,7 @@ class GlobalCues:
     ):
         self._oracle, self._probe, self._classes, self._marked = oracle, probe, classes, marked
         self._generator = np.random.default_rng([seed, 2])
+        self._divided: dict[tuple[str, bool], tuple[dict[int, np.ndarray], dict[int, np.ndarray]]] = {}
         right = predicted == probe.labels
         self._proposing = {c: p[right[p]] for c, p in probe.proposing.items()}
         self._testing = {c: p[right[p]] for c, p in probe.testing.items()}
@@ -68,7 +69,7 @@ class GlobalCues:
         channels = samples.image.shape[1 if samples.channels_first else -1]
         self._kinds = [
             kind
-            for kind in (*EDITS, TONE, TEXTURE, BACKGROUND)
+            for kind in (*EDITS, TEXTURE, BACKGROUND, *USUAL, *USUAL_IN_PART)
             if (channels > 1 or kind not in COLOUR_EDITS) and (kind != BACKGROUND or know_backgrounds(samples))
         ]
 
@@ -77,8 +78,7 @@ class GlobalCues:
         chosen = self._choose()
         tested: dict[int, list[Effect]] = {}
         for kind in self._kinds:
-            classes = [c for c in self._classes if chosen[c] == kind]
-            pairs = {c: self._paired(c, _TESTED, _DONORS, testing=True) for c in classes}
+            pairs = self._paired(kind, [c for c in self._classes if chosen[c] == kind], _TESTED, _DONORS, testing=True)
             # The bound holds whenever one stops to ask.
             few = self._asked(kind, {c: {name: rows[:_FEW] for name, rows in one.items()} for c, one in pairs.items()})
             near = [c for c, effects in few.items() if self._beyond(effects) > -_FAR]
@@ -108,8 +108,8 @@ class GlobalCues:
         return balanced(self._generator.permutation(indices), self._probe.labels, len(indices))
 
     def _choices(self, trials: Trials, kind: str) -> np.ndarray:
-        if kind == TONE:
-            return trials.retoned(self._oracle, self._probe)
+        if kind in (*USUAL, *USUAL_IN_PART):
+            return trials.readjusted(self._oracle, self._probe, kind)
         if kind == TEXTURE:
             return trials.textured(self._oracle, self._probe)
         if kind == BACKGROUND:
@@ -122,17 +122,16 @@ class GlobalCues:
 
         An edit with which the class is rarely the first or second choice can support neither claim: only the best go on.
         """
-        pairs = {c: self._paired(c, _SCREENING, 1) for c in self._classes}
         screened: dict[int, dict[str, float]] = {c: {} for c in self._classes}
         for kind in self._kinds:
             asked = [c for c in self._classes if kind not in FIXED_EDITS or kind in self._marked[c]]
-            for c, share in self._screen(kind, {c: pairs[c] for c in asked}).items():
+            for c, share in self._screen(kind, self._paired(kind, asked, _SCREENING, 1)).items():
                 screened[c][kind] = share - threshold(kind, self._oracle.num_classes, together=True)
         left = {c: sorted(found, key=lambda kind: -found[kind])[:_SCREENED] for c, found in screened.items()}
-        pairs = {c: self._paired(c, _CHOOSING, 1) for c in self._classes}
         best: dict[int, tuple[float, str]] = dict.fromkeys(self._classes, (-np.inf, ""))
         for kind in self._kinds:
-            for c, effects in self._asked(kind, {c: pairs[c] for c in self._classes if kind in left[c]}).items():
+            suspects = [c for c in self._classes if kind in left[c]]
+            for c, effects in self._asked(kind, self._paired(kind, suspects, _CHOOSING, 1)).items():
                 # Of equals the plainest, which comes first.
                 best[c] = max(best[c], (self._beyond(effects), kind), key=lambda one: one[0])
         return {c: kind for c, (_, kind) in best.items()}
@@ -157,23 +156,47 @@ class GlobalCues:
         own = self._probe.labels[np.array(trials.hosts, int)]
         return np.where(choices[:, 0] == own, choices[:, 1], choices[:, 0])
 
-    def _paired(self, label: int, count: int, donors: int, testing: bool = False) -> dict[str, np.ndarray]:
-        """Images of other classes and of the class, each with donors of the class and of others.
+    def _paired(
+        self, kind: str, classes: list[int], count: int, donors: int, testing: bool = False
+    ) -> dict[int, dict[str, np.ndarray]]:
+        """Class -> images of other classes and of the class, each with donors of the class and of others.
 
         All images are donors, whatever the model takes them for: those that it recognises may be a selection, by the very
-        property and though no class has more of it than others.
+        property and though no class has more of it than others. Of a property in part of a class, the images are those of
+        the odd part, as are donors and strangers, who are odd in their own class; a class without parts is left out.
         """
         recognised = self._testing if testing else self._proposing
-        members = self._probe.testing if testing else self._probe.proposing
-        hosts, own = self._others(label, recognised)[:count], recognised[label][:count]
-        return {
-            "hosts": hosts,
-            "givers": np.resize(members[label], (len(hosts), donors)),
-            "strangers": np.resize(self._others(label, members), (len(hosts), donors)),
-            "own": own,
-            "alike": self._mates(own, members[label], donors),
-            "others": np.resize(self._others(label, members), (len(own), donors)),
-        }
+        members = others = self._probe.testing if testing else self._probe.proposing
+        if kind in USUAL_IN_PART:
+            members, others = self._parts(kind, testing)
+        found = {}
+        for c in classes:
+            hosts = self._others(c, recognised)[:count]
+            own = recognised[c][np.isin(recognised[c], members[c])][:count]
+            strangers = self._others(c, members)
+            if kind in USUAL_IN_PART and not (len(own) and len(strangers)):
+                continue
+            found[c] = {
+                "hosts": hosts,
+                "givers": np.resize(members[c], (len(hosts), donors)),
+                "strangers": np.resize(strangers, (len(hosts), donors)),
+                "own": own,
+                "alike": self._mates(own, members[c], donors),
+                "others": np.resize(self._others(c, others), (len(own), donors)),
+            }
+        return found
+
+    def _parts(self, kind: str, testing: bool) -> tuple[dict[int, np.ndarray], dict[int, np.ndarray]]:
+        """Class -> its images in its odd part, and those outside; of classes that only serve others, those of the pool."""
+        if (kind, testing) not in self._divided:
+            members = self._probe.testing if testing else self._probe.proposing
+            asked = {c: m if c in self._classes else m[np.isin(m, self._probe.pool)] for c, m in members.items()}
+            odd = {c: self._probe.looks.in_part(kind, m) for c, m in asked.items()}
+            self._divided[kind, testing] = (
+                {c: m[odd[c]] for c, m in asked.items()},
+                {c: m[~odd[c]] for c, m in asked.items()},
+            )
+        return self._divided[kind, testing]
 
     @staticmethod
     def _mates(own: np.ndarray, members: np.ndarray, donors: int) -> np.ndarray:

@@ -41,43 +41,64 @@ class GlobalEdit:
 
     def __call__(self, values: Any, row: dict[str, Any], tables: Any) -> Any:
         """(b, …) images with the property of row["donor"] (b, …); same range and type as before."""
-        import keras
-        from keras import ops
-
-        kept = keras.backend.standardize_dtype(values.dtype)
-        image, donor = ops.cast(values, "float32"), ops.cast(row["donor"], "float32")
-        if self.channels_first:
-            image, donor = (ops.transpose(one, (0, 2, 3, 1)) for one in (image, donor))
-        image = (image - self.low) / (self.high - self.low)
-        donor = (donor - self.low) / (self.high - self.low)
-        edited = ops.clip(EDITS[self.kind](image, donor), 0.0, 1.0) * (self.high - self.low) + self.low
-        edited = edited if "float" in kept else ops.round(edited)
-        return ops.cast(ops.transpose(edited, (0, 3, 1, 2)) if self.channels_first else edited, kept)
+        view = _View(self.low, self.high, self.channels_first)
+        return view.back(EDITS[self.kind](view.of(values), view.of(row["donor"])), values)
 
 
 @dataclass(frozen=True)
-class Retone:
-    """The mean and the deviation that channels usually have in one class made those of another; see `Probe.retoning`.
+class Readjust:
+    """The look that is usual in one class made that of another; see `UsualLooks.change`.
 
     An image keeps what distinguishes it from others of its class: it is changed far less than by the look of one donor.
 
     Attributes:
         low, high: the values that images of this data have.
+        channels_first: the layout of the images.
     """
 
     low: float
     high: float
+    channels_first: bool = False
 
     def __call__(self, values: Any, row: dict[str, Any], tables: Any) -> Any:
-        """(b, …) values · row["scale"] + row["shift"], both with 1 in place of height and width; range and type stay."""
+        """(b, …) images, as parts of the range (b, height, width, channels), · row["scale"] + row["shift"], which broadcast,
+        or their waves · row["gain"] (b, channels, height, width); range and type stay."""
+        from keras import ops
+
+        view = _View(self.low, self.high, self.channels_first)
+        image = view.of(values)
+        if "gain" in row:
+            real, imaginary = _waves((image, ops.zeros_like(image)))
+            edited = _waves((real * row["gain"], imaginary * row["gain"]), inverse=True)[0]
+        else:
+            edited = image * row["scale"] + row["shift"]
+        return view.back(edited, values)
+
+
+@dataclass(frozen=True)
+class _View:
+    """Images as parts of the range of values, channels last, and the way back."""
+
+    low: float
+    high: float
+    channels_first: bool
+
+    def of(self, values: Any) -> Any:
+        from keras import ops
+
+        image = ops.cast(values, "float32")
+        image = ops.transpose(image, (0, 2, 3, 1)) if self.channels_first else image
+        return (image - self.low) / (self.high - self.low)
+
+    def back(self, edited: Any, values: Any) -> Any:
+        """As the model eats them: with the range, the type and the layout of `values`."""
         import keras
         from keras import ops
 
         kept = keras.backend.standardize_dtype(values.dtype)
-        scale, shift = (ops.cast(row[name], "float32") for name in ("scale", "shift"))
-        edited = ops.cast(values, "float32") * scale + shift
-        edited = ops.clip(edited, self.low, self.high)
-        return ops.cast(edited if "float" in kept else ops.round(edited), kept)
+        edited = ops.clip(edited, 0.0, 1.0) * (self.high - self.low) + self.low
+        edited = edited if "float" in kept else ops.round(edited)
+        return ops.cast(ops.transpose(edited, (0, 3, 1, 2)) if self.channels_first else edited, kept)
 
 
 def match_brightness(image: Any, donor: Any) -> Any:
@@ -181,20 +202,14 @@ def match_spectrum(image: Any, donor: Any) -> Any:
 
     height, width = (int(length) for length in image.shape[1:3])
     slow = np.abs(np.fft.fftfreq(height)[:, None] * height) <= 2
-    slow = (slow & (np.abs(np.fft.fftfreq(width) * width) <= 2))[..., None].astype(np.float32)
-
-    def transformed(one, inverse=False):
-        # Height and width last, as the transforms want them.
-        real, imaginary = (ops.transpose(part, (0, 3, 1, 2)) for part in one)
-        real, imaginary = (ops.ifft2 if inverse else ops.fft2)((real, imaginary))
-        return ops.transpose(real, (0, 2, 3, 1)), ops.transpose(imaginary, (0, 2, 3, 1))
+    slow = (slow & (np.abs(np.fft.fftfreq(width) * width) <= 2)).astype(np.float32)
 
     def strength(wave):
         return ops.sqrt(ops.square(wave[0]) + ops.square(wave[1]) + 1e-8)
 
-    own, given = (transformed((one, ops.zeros_like(one))) for one in (image, donor))
+    own, given = (_waves((one, ops.zeros_like(one))) for one in (image, donor))
     scale = 1 + ops.convert_to_tensor(slow) * (strength(given) / strength(own) - 1)
-    return transformed((own[0] * scale, own[1] * scale), inverse=True)[0]
+    return _waves((own[0] * scale, own[1] * scale), inverse=True)[0]
 
 
 EDITS = {
@@ -211,8 +226,13 @@ EDITS = {
     "detail": match_detail,
     **FIXED_EDITS,
 }
-# Not the look of one image but what is usual in its class: see `Retone`.
+# Not the look of one image but what is usual in its class, or in the odd part of it: see `UsualLooks`.
 TONE = "overall tone"
+CORNER_LIGHT = "corner light"
+VIGNETTE = "vignette"
+CORNER_DETAIL = "corner detail"
+OVERALL_DETAIL = "overall detail"
+IN_PART = " in part of the class"
 # The one property that needs to know where the object is: its inside is pasted, from a donor's (see `silhouettes`).
 TEXTURE = "texture"
 # And the one that needs masks: the object stands before the donor's background, from which the donor's object is removed.
@@ -241,6 +261,15 @@ def _matched(image: Any, donor: Any, axes: tuple[int, ...]) -> Any:
 
     scale = ops.sqrt((_variance(donor, axes) + 1e-6) / (_variance(image, axes) + 1e-6))
     return (image - _mean(image, axes)) * ops.minimum(scale, 4.0) + _mean(donor, axes)
+
+
+def _waves(one: Any, inverse: bool = False) -> Any:
+    """Real and imaginary part, of images (b, height, width, channels) → of waves (b, channels, height, width), or back."""
+    from keras import ops
+
+    if inverse:
+        return tuple(ops.transpose(part, (0, 2, 3, 1)) for part in ops.ifft2(one))
+    return ops.fft2(tuple(ops.transpose(part, (0, 3, 1, 2)) for part in one))
 
 
 def _saturation(image: Any) -> Any:

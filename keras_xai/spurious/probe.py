@@ -9,6 +9,7 @@ import numpy as np
 from keras_xai.samples import Samples
 from keras_xai.spurious.interventions import EDITS_OF_VALUES
 from keras_xai.spurious.silhouettes import filled_with_texture, silhouettes, surroundings
+from keras_xai.spurious.usual_looks import UsualLooks
 from keras_xai.spurious.windows import Region, around, middle
 
 # A class proposes with a third of its images and tests with the rest: the power of the test is what is scarce.
@@ -39,6 +40,7 @@ class Probe:
         large_enough: the classes with as many images as an examination needs.
         low, high: the values that the images have, from end to end.
         silhouettes: (n, height, width) bool: where the objects are.
+        looks: what is usual in classes.
 
     Raises:
         ValueError: there are no labels, or an image has several.
@@ -64,7 +66,8 @@ class Probe:
         self.silhouettes = silhouettes(samples)
         self._textures: dict[int, np.ndarray] = {}
         self._mosaics: dict[int, np.ndarray] = {}
-        self._tones: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        proposing = self.pool[np.isin(self.pool, np.concatenate([*self.proposing.values()]))]
+        self.looks = UsualLooks(samples, self.labels, self.proposing, proposing, self.low, self.high)
 
     def taken(self, places: dict[int, Region]) -> float:
         """The mean share of an image that windows take from where objects are: in the masks, or else in the middle."""
@@ -158,25 +161,6 @@ class Probe:
                 mosaic[part] = self.samples.image[mate][part]
             self._mosaics[index] = mosaic
         return self._mosaics[index]
-
-    def retoning(self, host: int, donor: int) -> dict[str, np.ndarray]:
-        """What takes the usual tone of the host's class to that of the donor's: the row of a `Retone`.
-
-        Returns:
-            "scale" and "shift", float32 that broadcast over an image as the model eats it.
-        """
-        (mean, deviation), (wanted, spread) = (self._tone(int(self.labels[index])) for index in (host, donor))
-        scale = np.minimum(spread / deviation, 4)
-        return {"scale": scale, "shift": wanted - scale * mean}
-
-    def _tone(self, label: int) -> tuple[np.ndarray, np.ndarray]:
-        """The mean and the deviation of every channel, averaged over the class's images that propose."""
-        if label not in self._tones:
-            images = self.samples.image[self.proposing[label]].astype(np.float32)
-            axes = (-2, -1) if self.samples.channels_first else (-3, -2)
-            mean, deviation = (one(axis=axes, keepdims=True).mean(axis=0) for one in (images.mean, images.std))
-            self._tones[label] = mean, np.maximum(deviation, 1e-3 * (self.high - self.low))
-        return self._tones[label]
 
     def texture(self, index: int) -> np.ndarray:
         """An image full of what a sample's object looks like inside, as the model eats it."""

@@ -28,11 +28,12 @@ class Watch:
         alpha: the permitted rate of false alarms of a whole run.
         per_class: at most so many images of a class are used.
         seed: of all random choices.
-        confirmations: how often in a row something has to be found to become an alert; before that it is a notice.
+        confirmations: how often something has to be found to become an alert, with at most one examination between two
+            finds in which it is not; before that it is a notice.
 
     Attributes:
         alerts: all notices and alerts so far.
-        standing: (class, kind) -> how often in a row it was found.
+        standing: (class, kind) -> how often it was found, as above; 0 where it was not the last two times.
         latest: class -> its newest verdicts. skipped: class -> why it could not be examined.
         notes: class -> what its images could not show. unseen: classes due at the last moment for which no time was left.
         moments: how many examinations there were. asked: forward passes that they took; a gradient counts as two more.
@@ -46,6 +47,7 @@ class Watch:
         self._odd: dict[int, float] = {}
         self.alerts: list[Alert] = []
         self.standing: dict[tuple[int, str], int] = {}
+        self._missed: set[tuple[int, str]] = set()  # of what stands, what was not found the last time
         self.latest: dict[int, list[Any]] = {}
         self.skipped: dict[int, str] = {}
         self.notes: dict[int, str] = {}
@@ -125,7 +127,7 @@ class Watch:
 
     def num_alerts(self) -> int:
         """How many alerts stand now."""
-        return sum(count >= self._confirmations for count in self.standing.values())
+        return sum(count >= self._confirmations and one not in self._missed for one, count in self.standing.items())
 
     def _unconfirmed(self) -> list[int]:
         """Classes of which something was found that is no alert yet."""
@@ -149,6 +151,20 @@ class Watch:
         turns = [c for pair in zip(waiting, [*suspects, *waiting], strict=False) for c in pair]
         return list(dict.fromkeys([*hit, *turns, *waiting]))
 
+    def _counted(self, one: tuple[int, str], found: bool) -> int:
+        """How often something was found, this time included; a single miss is forgiven, since training is restless."""
+        count = self.standing.get(one, 0)
+        if found:
+            self._missed.discard(one)
+            count += 1
+        elif count and one not in self._missed:
+            self._missed.add(one)
+        else:
+            self._missed.discard(one)
+            count = 0
+        self.standing[one] = count
+        return count
+
     def _noted(self, block: Sequence[int], examination: Examination, epoch: int) -> list[Alert]:
         found = []
         for c in block:
@@ -163,8 +179,7 @@ class Watch:
                     one for one in verdicts if (one.effect.kind in ("necessity", "sufficiency")) == (kind == "local")
                 ]
                 best = strongest([one for one in mine if one.hit])
-                count = self.standing.get((c, kind), 0) + 1 if best else 0
-                self.standing[c, kind] = count
+                count = self._counted((c, kind), best is not None)
                 if best and count <= self._confirmations:
                     severity = "alert" if count == self._confirmations else "notice"
                     assert self._probe is not None

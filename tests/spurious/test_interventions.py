@@ -9,7 +9,7 @@ from PIL import Image
 
 from keras_xai.samples import Samples
 from keras_xai.spurious.fixed_edits import FIXED_EDITS
-from keras_xai.spurious.interventions import EDITS, GlobalEdit, Retone, paste
+from keras_xai.spurious.interventions import EDITS, GlobalEdit, paste
 from keras_xai.spurious.probe import Probe
 from keras_xai.spurious.silhouettes import filled_with_texture, silhouettes, surroundings
 from keras_xai.spurious.windows import around
@@ -253,23 +253,6 @@ def test_detail_brings_noise_and_blur_and_takes_them_away():
     assert energy(edited("detail", noisy, smooth)) < 0.5 * energy(noisy)
     soft = blurred(blurred(blurred(noisy.astype(float)))).astype("float32")
     assert energy(edited("detail", noisy, soft)) < 0.3 * energy(noisy)
-
-
-@pytest.mark.parametrize("channels_first", [False, True])
-def test_a_tone_is_what_is_usual_in_a_class(channels_first):
-    labels = np.arange(60) % 2
-    x = np.random.default_rng(8).uniform(0.3, 0.6, (60, 8, 8, 3)).astype("float32")
-    x[labels == 1] = x[labels == 1] * [0.5, 0.8, 1.0] + [0.2, 0.0, 0.1]
-    shown = np.moveaxis(x, -1, 1) if channels_first else x
-    probe = Probe(Samples(shown, labels=labels, data_format="channels_first" if channels_first else None), 2, 30, 0)
-    row = {name: value[None] for name, value in probe.retoning(0, 1).items()}
-    found = ops.convert_to_numpy(Retone(probe.low, probe.high)(shown[:1], row, {}))
-    wanted = x[0] * [0.5, 0.8, 1.0] + [0.2, 0.0, 0.1]
-    np.testing.assert_allclose(np.moveaxis(found[0], 0, -1) if channels_first else found[0], wanted, atol=0.02)
-    same = {name: value[None] for name, value in probe.retoning(0, 2).items()}
-    np.testing.assert_allclose(
-        ops.convert_to_numpy(Retone(probe.low, probe.high)(shown[:1], same, {})), shown[:1], atol=1e-6
-    )
 
 
 @pytest.mark.parametrize("channels_first", [False, True])

@@ -7,7 +7,17 @@ import numpy as np
 import pytest
 
 import keras_xai as kx
-from tests.spurious.known_models import before_bright, body_weights, bright_body, brightened, cornered, honest, images
+from keras_xai.spurious.watch import Watch
+from tests.spurious.known_models import (
+    before_bright,
+    body_weights,
+    bright_body,
+    brightened,
+    brightened_in_part,
+    cornered,
+    honest,
+    images,
+)
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +105,40 @@ def test_brightness_that_is_used_together_with_the_object_is_found():
     for pair in alert.pairs:  # pictures of its own images that are lost
         assert pair["from"] == 0 != pair["to"]
     assert (alert.after.mean(axis=(1, 2, 3)) < alert.before.mean(axis=(1, 2, 3)) - 20).all()
+
+
+def test_brightness_of_half_of_a_class_is_found_in_that_half():
+    x, y = images(count=400, corner=False)
+    half = (y == 0) & (np.arange(len(y)) % 8 == 0)
+    x[half] = np.clip(x[half] + 0.3, 0, 1)
+    (alert,) = kx.audit(brightened_in_part(), (x, y))
+    assert (alert.class_index, alert.kind) == (0, "global")
+    assert alert.property in ("overall tone", "corner light")
+    (name,) = [name for name, one in alert.effects.items() if one["effect"] == alert.effect]
+    assert name == f"{alert.property} in part of the class"
+    assert alert.effects[name]["flips"] == 1
+    assert alert.effects[name]["control"] == 0
+    assert "in part of its images" in alert.sentence
+    ids = kx.Samples(x, labels=y).ids
+    assert set(alert.affected) <= {ids[number] for number in np.flatnonzero(half)}
+
+
+@pytest.mark.parametrize(
+    ("models", "said"),
+    [
+        ("cc", ["notice", "alert"]),
+        ("chc", ["notice", None, "alert"]),
+        ("chhc", ["notice", None, None, "notice"]),
+        ("chchc", ["notice", None, "alert", None, None]),
+    ],
+)
+def test_a_single_miss_between_two_finds_is_forgiven(models, said):
+    x, y = images()
+    watch = Watch(kx.Samples(x, labels=y), 0.05, 200, 0, confirmations=2)
+    built = {"c": cornered(), "h": honest()}
+    found = [watch.look(built[one], epoch) for epoch, one in enumerate(models)]
+    assert [one[0].severity if one else None for one in found] == (said + [None] * len(models))[: len(models)]
+    assert watch.num_alerts() == (models[-1] == "c" and "alert" in said)
 
 
 @pytest.mark.parametrize("classes", [2, 4])
