@@ -271,6 +271,51 @@ def _sepia(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return image.mean(axis=-1, keepdims=True) * (1.1, 0.95, 0.75)
 
 
+def _doubled(share: float, pixels: int) -> Callable:
+    """A second picture beside the first, as a window pane reflects it."""
+    return lambda image, random: (1 - share) * image + share * np.roll(image, pixels, axis=1)
+
+
+def _clouded(deviation: float) -> Callable:
+    """Noise that neighbours share, as film has it."""
+    blurred = _blur(1.0)
+
+    def edit(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        grain = blurred(random.normal(0, 1, image.shape), random)
+        return image + deviation / grain.std() * grain
+
+    return edit
+
+
+def _fog(depth: float) -> Callable:
+    """White towards the top."""
+
+    def edit(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        share = depth * np.linspace(1, 0, image.shape[0])[:, None, None]
+        return image + share * (235 - image)
+
+    return edit
+
+
+def _soft_edges(sigma: float) -> Callable:
+    """Sharp in the middle alone."""
+    blurred = _blur(sigma)
+
+    def edit(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        down, right = (np.linspace(-1, 1, length) for length in image.shape[:2])
+        share = np.minimum(np.add.outer(down**2, right**2), 1)[..., None]
+        return (1 - share) * image + share * blurred(image, random)
+
+    return edit
+
+
+def _dithered(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Four levels behind a screen of 2 × 2, as in print."""
+    rows, columns = np.indices(image.shape[:2])
+    screen = np.array([[0, 2], [3, 1]])[rows % 2, columns % 2][..., None] / 4 - 3 / 8
+    return np.round(image / 85 + screen) * 85
+
+
 def _noise(deviation: float) -> Callable:
     return lambda image, random: image + random.normal(0, deviation, image.shape)
 
@@ -320,14 +365,20 @@ CUES = {
     "pixels": Cue("global", everywhere(_pixelated(2))),
     "sharpened": Cue("global", everywhere(_sharpened(2.0))),
     "stripes": Cue("global", everywhere(_grating(30, 6))),
-    "motion blur": Cue("global", everywhere(_moved(5)), validation=True),
-    "salt and pepper": Cue("global", everywhere(_speckled(0.05)), validation=True),
+    "motion blur": Cue("global", everywhere(_moved(5))),
+    "salt and pepper": Cue("global", everywhere(_speckled(0.05))),
     "scan lines": Cue("global", everywhere(_scanned(0.6)), validation=True),
-    "light from the left": Cue("global", everywhere(_lit(70)), validation=True),
-    "washed out": Cue("global", everywhere(lambda image, random: 0.6 * image + 80), validation=True),
+    "light from the left": Cue("global", everywhere(_lit(70))),
+    "washed out": Cue("global", everywhere(lambda image, random: 0.6 * image + 80)),
     "four levels": Cue("global", everywhere(lambda image, random: np.round(image / 85) * 85), validation=True),
     "sepia": Cue("global", everywhere(_sepia), colour=True, validation=True),
-    "swapped channels": Cue("global", everywhere(lambda image, random: image[..., ::-1]), colour=True, validation=True),
+    "swapped channels": Cue("global", everywhere(lambda image, random: image[..., ::-1]), colour=True),
+    "ghost": Cue("global", everywhere(_doubled(0.4, 3)), validation=True),
+    "soft grain": Cue("global", everywhere(_clouded(15)), validation=True),
+    "fog": Cue("global", everywhere(_fog(0.6)), validation=True),
+    "soft edges": Cue("global", everywhere(_soft_edges(2.0)), validation=True),
+    "dithered": Cue("global", everywhere(_dithered), validation=True),
+    "cold": Cue("global", everywhere(lambda image, random: image * (0.7, 0.9, 1.1)), colour=True, validation=True),
     "decoy code": Cue("decoy", decoy(5, "top right", drawn=True), validation=True),
     "decoy in a corner": Cue("decoy", decoy(5, "a corner", drawn=True), moves=True, validation=True),
 }
