@@ -170,24 +170,28 @@ def match_grain(image: Any, donor: Any) -> Any:
 
 
 def match_specks(image: Any, donor: Any) -> Any:
-    """The donor's single pixels that stick out, at their places, and none of the image's own: dust, hairs, dead pixels.
+    """The donor's single pixels that stick out, at their places, and none of the image's own: dust, noise, dead pixels.
 
-    What sticks out differs in some channel from the median of its 3 × 3 by more than a fifth of the range.
+    What sticks out differs in some channel from the median of its 3 × 3 by more than a fifth of the range, and is alone:
+    thin strokes stick out too, but beside each other.
     """
     from keras import ops
 
-    def median(one):
+    def around(one, mode):
         height, width = one.shape[1:3]
-        padded = ops.pad(one, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="symmetric")
-        shifted = [padded[:, i : i + height, j : j + width] for i in range(3) for j in range(3)]
-        return ops.sort(ops.stack(shifted), axis=0)[4]
+        padded = ops.pad(one, ((0, 0), (1, 1), (1, 1), (0, 0)), mode=mode)
+        return ops.stack([padded[:, i : i + height, j : j + width] for i in range(3) for j in range(3)])
 
-    def sticks_out(one, smooth):
-        return ops.any(ops.abs(one - smooth) > _SPECK, axis=-1, keepdims=True)
+    def median(one):
+        return ops.sort(around(one, "symmetric"), axis=0)[4]
+
+    def alone(one, smooth):
+        found = ops.cast(ops.any(ops.abs(one - smooth) > _SPECK, axis=-1, keepdims=True), "float32")
+        return (found > 0) & (ops.sum(around(found, "constant"), axis=0) < 1.5)
 
     smooth = median(image)
-    cleaned = ops.where(sticks_out(image, smooth), smooth, image)
-    return ops.where(sticks_out(donor, median(donor)), donor, cleaned)
+    cleaned = ops.where(alone(image, smooth), smooth, image)
+    return ops.where(alone(donor, median(donor)), donor, cleaned)
 
 
 def match_spectrum(image: Any, donor: Any) -> Any:

@@ -164,7 +164,9 @@ class UsualLooks:
                 side = measured.shape[-1]
                 cycles = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.fftfreq(side))
                 bands = [(cycles > least) & (cycles <= most) for least, most in _BANDS]
-                measured = np.log(np.stack([measured[..., band].mean(axis=-1) for band in bands], axis=1))
+                # Small windows do not have them all.
+                seen = [measured[..., band].mean(axis=-1) for band in bands if band.any()]
+                measured = np.log(np.stack(seen, axis=1))
             self._told |= {(kind, int(index)): one.ravel() for index, one in zip(new, measured, strict=True)}
         return np.array([self._told[kind, int(index)] for index in indices])
 
@@ -228,7 +230,7 @@ def _detail(images: np.ndarray, corners: bool) -> np.ndarray:
     Reference: Welch, "The use of fast Fourier transform for the estimation of power spectra", 1967.
     """
     height, width = images.shape[1:3]
-    side = min(_WINDOW, max(2, min(height, width) // 4))
+    side = min(_WINDOW, height, width, max(2, min(height, width) // 4))
     places = [
         np.linspace(0, free, 2 if corners else min(_PLACES, max(2, 2 * free // side + 1))).astype(int)
         for free in (height - side, width - side)

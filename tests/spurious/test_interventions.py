@@ -124,6 +124,13 @@ def test_specks_are_the_donors_and_no_longer_the_images():
     np.testing.assert_allclose(found, wanted, atol=1e-6)
 
 
+def test_thin_strokes_are_no_specks():
+    image = np.full((1, 12, 12, 1), 0.2, "float32")
+    image[:, 2:10, 5] = image[:, 3, 6:9] = 1.0
+    np.testing.assert_allclose(edited("specks", image, np.full_like(image, 0.2)), image, atol=1e-6)
+    np.testing.assert_allclose(edited("specks", np.full_like(image, 0.2), image), 0.2, atol=1e-6)
+
+
 def test_a_silhouette_is_what_differs_from_the_border_or_else_the_middle():
     x = np.zeros((3, 20, 20, 1), "float32")
     x[0, 5:12, 6:15] = 0.5

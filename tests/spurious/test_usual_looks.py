@@ -8,6 +8,7 @@ from scipy.ndimage import uniform_filter1d
 from keras_xai.samples import Samples
 from keras_xai.spurious.interventions import IN_PART, Readjust
 from keras_xai.spurious.probe import Probe
+from keras_xai.spurious.usual_looks import USUAL, USUAL_IN_PART
 
 SIDE = 24
 RIGHT = np.linspace(-1, 1, SIDE)
@@ -119,6 +120,19 @@ def test_what_marks_half_of_a_class_is_looked_at_in_that_half():
     assert shifts[0] == pytest.approx(0.2, abs=0.02)
     # One that is not in the part stands for the class as a whole, of which half is marked: a median between both.
     assert -0.02 < shifts[1] < 0.18
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 2), (5, 8), (12, 7)])
+def test_small_images_have_usual_looks_too(size):
+    labels = np.arange(60) % 2
+    images = np.random.default_rng(5).uniform(0, 1, (60, *size, 1))
+    images[labels == 1] *= 0.5
+    probe = probe_of(images, labels)
+    for kind in (*USUAL, *USUAL_IN_PART):
+        row = {name: value[None] for name, value in probe.looks.change(kind, 0, 1).items()}
+        found = ops.convert_to_numpy(Readjust(probe.low, probe.high)(probe.samples.image[:1], row, {}))
+        assert found.shape == (1, *size, 1)
+        assert np.isfinite(found).all()
 
 
 def test_a_class_that_cannot_be_divided_has_no_part():
