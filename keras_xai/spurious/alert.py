@@ -27,10 +27,11 @@ class Alert:
             together with the object, the smaller of "without its …" and "…, at least second choice".
         lower_bound: what that share is at least, at the level of the run.
         region: (top, left, height, width) in pixels, where the class's images have it; None for a global cue.
-        property: "brightness", "hue", …; None for a local cue.
+        property: "brightness", "corner light", …; None for a local cue.
         sentence: the finding for everybody.
         effects: {"necessity", "sufficiency", a property, "without its …" or "…, at least second choice": {"effect", "lower",
-            "threshold", "flips", "control", "breadth", "images"}}.
+            "threshold", "flips", "control", "breadth", "images"}}; a property "in part of the class" was asked of the images
+            of the class that are least like others in it.
         breadth: share of the other classes with at least half of their images flipped, or brought to that choice.
         spurious: True where it relies on what a mask or an ignore-region says cannot matter.
         affected: ids of the samples that carry it, or are lost without it.

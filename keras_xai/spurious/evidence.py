@@ -109,7 +109,7 @@ def sentence(verdict: Verdict, name: str, region: Any, size: tuple[int, int], sp
     effect = verdict.effect
     flips, control = float(effect.flips.mean()), float((effect.flips - effect.effects).mean())
     shown = shown_property(effect.kind)
-    look = _IN_WORDS.get(shown, shown)
+    look, in_part = _IN_WORDS.get(shown, shown), effect.kind.endswith(IN_PART)
     if effect.kind == "necessity":
         finding = (
             f"replacing {_where(region, size)} by the same place of other images makes the model give up {name!r} for "
@@ -127,8 +127,9 @@ def sentence(verdict: Verdict, name: str, region: Any, size: tuple[int, int], sp
         )
     elif effect.given is not None:
         given = effect.given
+        lost = "of them" if in_part else "of its images"
         finding = (
-            f"with the {look} of other classes the model gives up {name!r} for {flips:.0%} of its images "
+            f"with the {look} of other classes the model gives up {name!r} for {flips:.0%} {lost} "
             f"({control:.0%} with that of its own), and with the {look} of {name!r} it is the first or second "
             f"choice for {given.flips.mean():.0%} of other images ({(given.flips - given.effects).mean():.0%} with that "
             "of other classes)"
@@ -144,8 +145,8 @@ def sentence(verdict: Verdict, name: str, region: Any, size: tuple[int, int], sp
             f"giving other images the {look} of {name!r} images makes the model say {name!r} for {flips:.0%} of "
             f"them ({control:.0%} {compared}), whatever they show"
         )
-    if effect.kind.endswith(IN_PART):
-        finding = f"in part of its images, {finding}"
+    if in_part:
+        finding = f"in a part of its images, {finding}"
     seen = "a small region" if region is not None else look
     what = "a spurious feature" if spurious else seen
     reason = ", a place that was marked as unable to matter" if spurious else ""
