@@ -10,6 +10,7 @@ by it, into two parts by k-means, and the part that is less like other classes i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,24 @@ _FAINT = 1e-4
 _BANDS = ((0.06, 0.18), (0.18, 0.33), (0.33, 0.8))
 # How many times stronger or weaker contrast and detail become at most.
 _CONTRAST, _DETAIL = 4.0, 5.0
+# Bytes of what is kept of one kind.
+_MEMORY = 64 * 2**20
+
+
+class _Kept:
+    """What was made once, arrays by name; all of it is let go of when it takes too much memory."""
+
+    def __init__(self) -> None:
+        self._made: dict[Any, dict[str, np.ndarray]] = {}
+        self._bytes = 0
+
+    def get(self, key: Any, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+        if key not in self._made:
+            if self._bytes > _MEMORY:
+                self._made, self._bytes = {}, 0
+            self._made[key] = make()
+            self._bytes += sum(array.nbytes for array in self._made[key].values())
+        return self._made[key]
 
 
 @dataclass(frozen=True)
@@ -64,7 +83,7 @@ class UsualLooks:
         self._splits: dict[tuple[str, int], _Split | None] = {}
         self._scales: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self._told: dict[tuple[str, int], np.ndarray] = {}
-        self._changes: dict[tuple[str, int, bool, int, bool], dict[str, np.ndarray]] = {}
+        self._changes, self._powers = _Kept(), _Kept()
 
     def change(self, kind: str, host: int, donor: int) -> dict[str, np.ndarray]:
         """What takes the usual look of the host's class to that of the donor's: the row of a `Readjust`.
@@ -76,11 +95,7 @@ class UsualLooks:
         sides = [
             (int(self._labels[one]), some and bool(self.in_part(kind, np.array([one]))[0])) for one in (host, donor)
         ]
-        key = (kind, *sides[0], *sides[1])
-        if key not in self._changes:
-            source, target = (self._look(kind, *side) for side in sides)
-            self._changes[key] = self._between(kind.removesuffix(IN_PART), source, target)
-        return self._changes[key]
+        return self._changes.get((kind, *sides), lambda: self._between(kind, *sides))
 
     def in_part(self, kind: str, indices: np.ndarray) -> np.ndarray:
         """(q,) bool: which images are in the odd part of their class, of those that have one.
@@ -97,18 +112,22 @@ class UsualLooks:
                 found[of_class] = self._nearest(split, self._features(base, indices[of_class])) == split.odd
         return found
 
-    def _between(self, kind: str, source: np.ndarray, target: np.ndarray) -> dict[str, np.ndarray]:
-        height, width = self._samples.size
-        if kind in (CORNER_DETAIL, OVERALL_DETAIL):
-            powers = [_at_all_frequencies(one, (height, width)) for one in (target, source)]
-            gain = np.clip(np.sqrt(powers[0] / powers[1]), 1 / _DETAIL, _DETAIL)
+    def _between(self, kind: str, source: tuple[int, bool], target: tuple[int, bool]) -> dict[str, np.ndarray]:
+        base = kind.removesuffix(IN_PART)
+        if base in (CORNER_DETAIL, OVERALL_DETAIL):
+            before, after = (self._power(kind, *side)["power"] for side in (source, target))
+            gain = np.clip(np.sqrt(after / before), 1 / _DETAIL, _DETAIL)
             gain[:, 0, 0] = 1
-            return {"gain": gain.astype(np.float32)}
-        if kind == TONE:
-            scale = np.minimum(target[1] / np.maximum(source[1], 1e-3), _CONTRAST)
-            return _row(scale, target[0] - scale * source[0])
-        light = _over_the_image(target - source, (height, width), faded=kind == VIGNETTE)
+            return {"gain": gain}
+        had, wanted = self._look(kind, *source), self._look(kind, *target)
+        if base == TONE:
+            scale = np.minimum(wanted[1] / np.maximum(had[1], 1e-3), _CONTRAST)
+            return _row(scale, wanted[0] - scale * had[0])
+        light = _over_the_image(wanted - had, self._samples.size, faded=base == VIGNETTE)
         return _row(np.ones_like(light), light)
+
+    def _power(self, *look: Any) -> dict[str, np.ndarray]:
+        return self._powers.get(look, lambda: {"power": _at_all_frequencies(self._look(*look), self._samples.size)})
 
     def _look(self, kind: str, label: int, some: bool) -> np.ndarray:
         key = (kind, label, some)
@@ -250,7 +269,7 @@ def _at_all_frequencies(power: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """(channels, height, width): the power of windows, at the frequencies of the image: its autocorrelation, padded."""
     correlation = np.fft.ifft2(power).real
     rows, columns = (_lags(power.shape[-1], length) for length in size)
-    return np.maximum(np.fft.fft2(rows.T @ correlation @ columns).real, _FAINT / 10)
+    return np.maximum(np.fft.fft2(rows.T @ correlation @ columns).real, _FAINT / 10).astype(np.float32)
 
 
 def _lags(side: int, length: int) -> np.ndarray:
