@@ -141,11 +141,12 @@ def sentence(verdict: Verdict, name: str, region: Any, size: tuple[int, int], sp
         )
     else:
         compared = "without" if effect.kind in FIXED_EDITS else "with that of other classes"
+        whose = f"a part of the {name!r} images" if in_part else f"{name!r} images"
         finding = (
-            f"giving other images the {look} of {name!r} images makes the model say {name!r} for {flips:.0%} of "
+            f"giving other images the {look} of {whose} makes the model say {name!r} for {flips:.0%} of "
             f"them ({control:.0%} {compared}), whatever they show"
         )
-    if in_part:
+    if in_part and effect.given is not None:
         finding = f"in a part of its images, {finding}"
     seen = "a small region" if region is not None else look
     what = "a spurious feature" if spurious else seen

@@ -4,7 +4,7 @@ Two claims are tested of the one property that is most suspicious. *It is enough
 class when they get it. *It is used together with the object*: they have the class as their first choice, or as the second
 after their own, when they get it, and the class's own images are lost without it. (With two classes the second choice says
 nothing, and only the first claim can be shown. Of an edit that nothing undoes, images that it hardly changes stand for those
-that are lost.)
+that are lost. What is usual in a class changes none of its own images, so that the control of that half is empty.)
 
 Either half of the second claim is common in models without a shortcut (of clean Fashion-MNIST classes, one in ten loses a
 quarter to three quarters of its images with the brightness, contrast or detail of others), both together are not: in 24
@@ -173,8 +173,8 @@ class GlobalCues:
         for c in classes:
             hosts = self._others(c, recognised)[:count]
             own = recognised[c][np.isin(recognised[c], members[c])][:count]
-            strangers = self._others(c, members)
-            if kind in USUAL_IN_PART and not (len(own) and len(strangers)):
+            strangers, outside = self._others(c, members), self._others(c, others)
+            if kind in USUAL_IN_PART and not (len(own) and len(strangers) and len(outside)):
                 continue
             found[c] = {
                 "hosts": hosts,
@@ -182,7 +182,7 @@ class GlobalCues:
                 "strangers": np.resize(strangers, (len(hosts), donors)),
                 "own": own,
                 "alike": self._mates(own, members[c], donors),
-                "others": np.resize(self._others(c, others), (len(own), donors)),
+                "others": np.resize(outside, (len(own), donors)),
             }
         return found
 

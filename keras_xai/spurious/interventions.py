@@ -66,7 +66,7 @@ class Readjust:
         from keras import ops
 
         view = _View(self.low, self.high, self.channels_first)
-        image = view.of(values)
+        image, row = view.of(values), {name: ops.cast(one, "float32") for name, one in row.items()}
         if "gain" in row:
             real, imaginary = _waves((image, ops.zeros_like(image)))
             edited = _waves((real * row["gain"], imaginary * row["gain"]), inverse=True)[0]

@@ -5,7 +5,8 @@ for outlines, or on the whole, hardly is: with it, clean models lose or take alo
 of both claims of `GlobalCues`, where planted properties reach 0.4 to 1.
 
 Where a property marks only some images of a class, what is usual in all of them is half of it. So images are also told apart
-by it, into two parts by k-means, and the part that is less like other classes is looked at alone.
+by it, into two parts by k-means, and the part that is less like other classes is looked at alone, or where that is a handful
+the rest. Images outside of it stand for their class as a whole.
 """
 
 from __future__ import annotations
@@ -124,7 +125,7 @@ class UsualLooks:
             scale = np.minimum(wanted[1] / np.maximum(had[1], 1e-3), _CONTRAST)
             return _row(scale, wanted[0] - scale * had[0])
         light = _over_the_image(wanted - had, self._samples.size, faded=base == VIGNETTE)
-        return _row(np.ones_like(light), light)
+        return _row(np.ones(light.shape[-1]), light)
 
     def _power(self, *look: Any) -> dict[str, np.ndarray]:
         return self._powers.get(look, lambda: {"power": _at_all_frequencies(self._look(*look), self._samples.size)})

@@ -118,7 +118,7 @@ def test_brightness_of_half_of_a_class_is_found_in_that_half():
     assert name == f"{alert.property} in part of the class"
     assert alert.effects[name]["flips"] == 1
     assert alert.effects[name]["control"] == 0
-    assert "in a part of its images" in alert.sentence
+    assert "of a part of the '0' images" in alert.sentence
     ids = kx.Samples(x, labels=y).ids
     assert set(alert.affected) <= {ids[number] for number in np.flatnonzero(half)}
 

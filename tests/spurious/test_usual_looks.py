@@ -59,6 +59,7 @@ def test_light_is_told_from_the_corners_and_not_from_objects():
     images[labels == 1] += LIT
     looks = probe_of(with_its_range(images), labels).looks
     row = looks.change("corner light", 0, 1)
+    assert row["scale"].shape == (1, 1, 3)
     np.testing.assert_allclose(row["scale"], 1)
     np.testing.assert_allclose(row["shift"], np.broadcast_to(LIT, row["shift"].shape), atol=0.04)
     np.testing.assert_allclose(looks.change("corner light", 1, 0)["shift"], -row["shift"], atol=1e-6)
