@@ -343,8 +343,10 @@ class TestSanity:
         model, samples, *_ = linear
         explainer = kx.LIME(num_samples=64, segments="grid", ridge=1e-3)
         found = explainer(model, samples)
-        left = kx.metrics.ParameterRandomisation()(found, model, samples, explainer)
-        assert np.all(np.abs(left) < 0.7)
+        # With 11 segments a single shuffle leaves a correlation of 0.3 by chance; the mean of 24 of them 0.07.
+        left = [kx.metrics.ParameterRandomisation(seed=seed)(found, model, samples, explainer) for seed in range(24)]
+        assert abs(np.mean(left)) < 0.25
+        assert np.std(left) < 0.6
 
     def test_random_logit_of_two_classes_is_the_other_one(self):
         model, samples, contributions, _ = weighted_sum((5, 6), classes=2)
