@@ -265,10 +265,8 @@ def balanced(indices: Any, labels: np.ndarray, count: int) -> np.ndarray:
         indices: into labels, in the order of preference within a class.
     """
     indices = np.asarray(indices, int)
+    owners = labels[indices]
+    by_class = np.argsort(owners, kind="stable")
     turn = np.zeros(len(indices), int)
-    seen: dict[int, int] = {}
-    for position, index in enumerate(indices):
-        label = int(labels[index])
-        turn[position] = seen.get(label, 0)
-        seen[label] = turn[position] + 1
+    turn[by_class] = np.arange(len(indices)) - np.searchsorted(owners[by_class], owners[by_class])
     return indices[np.argsort(turn, kind="stable")][:count]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,45 +13,20 @@ from keras_xai.spurious.decision import SMALL
 from keras_xai.spurious.effects import Effect, Trials, averaged, balanced, effect_of, leaves_class, paired
 from keras_xai.spurious.probe import Probe
 from keras_xai.spurious.proposals import Candidate, candidates
-from keras_xai.spurious.windows import Region, Shape, control_window, cut_down
+from keras_xai.spurious.rules import LOST, Rule, cut, ranked, screening, smallest
+from keras_xai.spurious.windows import Region, control_window
 
 # What choosing costs: images that are screened for a cue, and rounds of choice, each of (images on which all that are
 # left have been tried by then, how many are kept).
 _SCREENED, _SCREENING_HOSTS, _SUSPECTS, _SUSPECT_HOSTS = 48, 2, 16, 8
 _ROUNDS = ((6, 16), (16, 5), (36, 1))
-# What flips so much less is as good if it is smaller.
-_NEAR = 0.1
-# A window that flips so many is cut down, so many times, as long as no more than this share of the flips is lost (one of
-# 36 images): first by half a side, and where that is too much by a quarter, an eighth, …. So many images are tried in all.
-_WORTH, _CUTS, _LOST, _CHOOSING = 0.2, 6, 0.03, 100
+# A window that flips so many is cut down, so many times, as long as no more than `LOST` is lost: first by half a side, and
+# where that is too much by a quarter, an eighth, …. So many images are tried in all.
+_WORTH, _CUTS, _CHOOSING = 0.2, 6, 100
 # A single image speaks for a cue where its window turns so many others into its class.
 _ALONE = 0.85
 # The images that test. Each has one donor and one control: what is independent is the image.
 _TESTED = 128
-
-
-@dataclass(frozen=True)
-class Rule:
-    """Where the pixels of one intervention are replaced.
-
-    Attributes:
-        candidate: says where the class in question has its window.
-        swap: whether the other image loses a window of its own too: "necessary" to its class, or "alike", chosen in it as
-            the candidate chooses. Where every class has a swatch of its own, an image would otherwise keep the one that
-            speaks for its own class.
-    """
-
-    candidate: Candidate
-    swap: str | None = None
-
-    @property
-    def moves(self) -> bool:
-        return self.candidate.moves
-
-    @property
-    def area(self) -> int:
-        """In pixels."""
-        return self.candidate.shape.height * self.candidate.shape.width * (2 if self.swap else 1)
 
 
 class LocalCues:
@@ -93,7 +68,7 @@ class LocalCues:
         swaps: dict[int, list[Any]] = {c: [sufficient[c], *self._swaps(sufficient[c], c)] for c in self._classes}
         final = slice(_ROUNDS[-1][0])
         tried = self._try_sufficiency(swaps, self._givers(carriers, self._generator), final)
-        sufficient = {c: _ranked(swaps[c], tried[c])[0] for c in self._classes}
+        sufficient = {c: ranked(swaps[c], tried[c])[0] for c in self._classes}
         givers = self._givers(carriers, np.random.default_rng([self._seed, 2]))
         sufficient = self._tightened(sufficient, lambda left, some: self._try_sufficiency(left, givers, some))
         self._map(np.concatenate([self._testing[c] for c in self._classes]))
@@ -134,7 +109,7 @@ class LocalCues:
         pastes = {
             (c, number, int(donor)): window
             for c in self._classes
-            for number, candidate in enumerate(_screening(options[c]))
+            for number, candidate in enumerate(screening(options[c]))
             for donor, window in self._places(candidate, self._proposing[c][:_SCREENED]).items()
         }
         first = self._taken(pastes, _SCREENING_HOSTS)
@@ -182,7 +157,7 @@ class LocalCues:
             for c in self._classes:
                 joined = [np.concatenate(two) for two in zip(tried[c], more[c], strict=True)]
                 found = {id(option): flips for option, flips in zip(left[c], joined, strict=True)}
-                left[c] = _ranked(left[c], joined)[:kept]
+                left[c] = ranked(left[c], joined)[:kept]
                 tried[c] = [found[id(option)] for option in left[c]]
         return {c: left[c][0] for c in self._classes}
 
@@ -200,15 +175,15 @@ class LocalCues:
         flips = {c: float(found[0].mean()) for c, found in attempt(chains, first).items()}
         shares = {c: 0.5 for c in flips if flips[c] >= _WORTH}
         for _ in range(_CUTS):
-            cuts = {c: _cut(chains[c][-1], share, self._size) for c, share in shares.items()}
+            cuts = {c: cut(chains[c][-1], share, self._size) for c, share in shares.items()}
             for c, found in attempt(cuts, first).items():
                 means = [float(one.mean()) for one in found]
-                if max(means, default=0.0) >= flips[c] - _LOST:
+                if max(means, default=0.0) >= flips[c] - LOST:
                     chains[c].append(cuts[c][int(np.argmax(means))])
                 else:
                     shares[c] /= 2
-        cut = {c: chain for c, chain in chains.items() if len(chain) > 1}
-        return rules | {c: _smallest(cut[c], found) for c, found in attempt(cut, last).items()}
+        shorter = {c: chain for c, chain in chains.items() if len(chain) > 1}
+        return rules | {c: smallest(shorter[c], found) for c, found in attempt(shorter, last).items()}
 
     def _try_necessity(self, options: dict[int, list[Any]], some: slice) -> dict[int, list[np.ndarray]]:
         """Class -> for each candidate which proposing images leave the class without their window."""
@@ -325,35 +300,3 @@ class LocalCues:
         known, places = (self._places(candidate, pool[label][:_TESTED]) for pool in (self._proposing, self._testing))
         strangers = np.resize(self._others(label, self._testing), len(places))
         return self._probe.telling(known, places, strangers)
-
-
-def _screening(options: list[Candidate]) -> list[Candidate]:
-    """Those that screen: each image's own square windows but the smallest."""
-    own = [one for one in options if one.region is None and one.shape.height == one.shape.width]
-    return [one for one in own if one.shape > min(other.shape for other in own)]
-
-
-def _cut(rule: Rule, share: float, size: tuple[int, int]) -> list[Rule]:
-    """The rule with its window less a share of it at one side; none where each image has a window of its own."""
-    candidate = rule.candidate
-    places = [] if candidate.region is None else cut_down(candidate.region, share, size)
-    return [
-        replace(rule, candidate=replace(candidate, shape=Shape(one.height, one.width), region=one)) for one in places
-    ]
-
-
-def _smallest(chain: list[Rule], flips: list[np.ndarray]) -> Rule:
-    """The last of ever smaller rules that loses hardly any flips of the first; the first where nothing was tried."""
-    kept = [rule for rule, own in zip(chain, flips, strict=True) if own.sum() >= flips[0].sum() - _LOST * len(own)]
-    return kept[-1] if len(flips[0]) else chain[0]
-
-
-def _ranked(options: list[Any], flips: list[np.ndarray]) -> list[Any]:
-    """Those that flip most first. Of those that come near to the most the simplest leads: one place, and small."""
-    means = np.array([one.mean() for one in flips])
-    near = means >= means.max() - _NEAR
-
-    def rank(k):
-        return (False, options[k].moves, options[k].area, -means[k]) if near[k] else (True, -means[k])
-
-    return [options[k] for k in sorted(range(len(options)), key=rank)]

@@ -92,17 +92,17 @@ class UsualLooks:
         Args:
             kind: one of `USUAL`, or of `USUAL_IN_PART`: images in the odd part of their class then stand for that part.
         """
-        some = kind.endswith(IN_PART)
+        base, some = kind.removesuffix(IN_PART), kind.endswith(IN_PART)
         sides = [
             (int(self._labels[one]), some and bool(self.in_part(kind, np.array([one]))[0])) for one in (host, donor)
         ]
-        return self._changes.get((kind, *sides), lambda: self._between(kind, *sides))
+        return self._changes.get((base, *sides), lambda: self._between(base, *sides))
 
     def in_part(self, kind: str, indices: np.ndarray) -> np.ndarray:
         """(q,) bool: which images are in the odd part of their class, of those that have one.
 
         Args:
-            kind: one of `USUAL_IN_PART`. indices: (q,).
+            kind: one of `USUAL_IN_PART`, or of `USUAL`, which means the same here. indices: (q,).
         """
         base = kind.removesuffix(IN_PART)
         found = np.zeros(len(indices), bool)
@@ -114,17 +114,16 @@ class UsualLooks:
         return found
 
     def _between(self, kind: str, source: tuple[int, bool], target: tuple[int, bool]) -> dict[str, np.ndarray]:
-        base = kind.removesuffix(IN_PART)
-        if base in (CORNER_DETAIL, OVERALL_DETAIL):
+        if kind in (CORNER_DETAIL, OVERALL_DETAIL):
             before, after = (self._power(kind, *side)["power"] for side in (source, target))
             gain = np.clip(np.sqrt(after / before), 1 / _DETAIL, _DETAIL)
             gain[:, 0, 0] = 1
             return {"gain": gain}
         had, wanted = self._look(kind, *source), self._look(kind, *target)
-        if base == TONE:
+        if kind == TONE:
             scale = np.minimum(wanted[1] / np.maximum(had[1], 1e-3), _CONTRAST)
             return _row(scale, wanted[0] - scale * had[0])
-        light = _over_the_image(wanted - had, self._samples.size, faded=base == VIGNETTE)
+        light = _over_the_image(wanted - had, self._samples.size, faded=kind == VIGNETTE)
         return _row(np.ones(light.shape[-1]), light)
 
     def _power(self, *look: Any) -> dict[str, np.ndarray]:
@@ -133,12 +132,12 @@ class UsualLooks:
     def _look(self, kind: str, label: int, some: bool) -> np.ndarray:
         key = (kind, label, some)
         if key not in self._looks:
-            members, base = self._proposing[label], kind.removesuffix(IN_PART)
+            members = self._proposing[label]
             if some:
                 members = members[self.in_part(kind, members)]
-            values = self._measured(base, members)
+            values = self._measured(kind, members)
             # A few images whose object reaches into a corner do not count.
-            light = base in (CORNER_LIGHT, VIGNETTE)
+            light = kind in (CORNER_LIGHT, VIGNETTE)
             self._looks[key] = np.median(values, axis=0) if light else values.mean(axis=0)
         return self._looks[key]
 

@@ -7,9 +7,9 @@ from keras_xai.samples import Samples
 from keras_xai.spurious.decision import judge, usual_effects
 from keras_xai.spurious.effects import Effect
 from keras_xai.spurious.interventions import REMOVAL
-from keras_xai.spurious.local_cues import Rule
 from keras_xai.spurious.probe import Probe
 from keras_xai.spurious.proposals import Candidate
+from keras_xai.spurious.rules import Rule
 from keras_xai.spurious.windows import Region, Shape
 
 CORNER, MIDDLE, LARGE_CORNER = Region(0, 0, 4, 4), Region(8, 8, 4, 4), Region(0, 0, 8, 8)

@@ -65,6 +65,18 @@ def test_light_is_told_from_the_corners_and_not_from_objects():
     np.testing.assert_allclose(looks.change("corner light", 1, 0)["shift"], -row["shift"], atol=1e-6)
 
 
+def test_a_mark_in_one_corner_is_no_light_and_no_detail():
+    images, labels = pictures()
+    marked = with_its_range(images.copy())
+    marked[labels == 1, :6, -6:] = np.indices((6, 6)).sum(axis=0)[..., None] % 2
+    looks, usual = probe_of(marked, labels).looks, probe_of(with_its_range(images), labels).looks
+    for kind in ("corner light", "vignette"):
+        assert np.abs(looks.change(kind, 0, 1)["shift"]).max() < 0.02
+    before, after = (one.change("corner detail", 0, 1)["gain"] for one in (usual, looks))
+    np.testing.assert_allclose(after, before, atol=0.5)  # where the mean of the corners gives 5
+    assert looks.change("overall detail", 0, 1)["gain"].max() > 1.3  # which looks everywhere
+
+
 def test_a_vignette_fades_towards_the_middle():
     images, labels = pictures()
     images[labels == 1] += FADED
