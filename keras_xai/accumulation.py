@@ -25,7 +25,7 @@ def accumulated(how: str, values: Any, arguments: dict[str, Any], n: Any) -> Any
     real = arguments["real"]
     count = total(real, ops.ones_like(real))
     mean = _map(lambda tensor: total(tensor, real) / _column(ops.maximum(count, 1.0), tensor), values)
-    deviations = _map(lambda tensor, centre: tensor - ops.take(centre, arguments["index"], axis=0), values, mean)
+    deviations = _map(lambda tensor, centre: tensor - backend.looked_up(centre, arguments["index"]), values, mean)
     return count, mean, _map(lambda tensor: total(ops.square(tensor), real), deviations)
 
 

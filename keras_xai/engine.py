@@ -352,7 +352,7 @@ def _nothing(outputs: Any, targets: Any) -> Any:
 
 
 def _signature(samples: Samples) -> tuple:
-    arrays = _map(lambda array: f"{array.shape[1:]} {array.dtype}", samples.x)
+    arrays = _map(lambda array: f"{array.shape[1:]} {array.dtype.str}", samples.x)
     return str(arrays), samples.image_key, samples.channels_first
 
 

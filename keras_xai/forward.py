@@ -117,7 +117,7 @@ class Forward:
         n = ops.shape(keras.tree.flatten(inputs)[0])[0]
         if "index" in arguments:
             inputs, tables = keras.tree.map_structure(
-                lambda tensor: ops.take(tensor, arguments["index"], axis=0), (inputs, tables)
+                lambda tensor: backend.looked_up(tensor, arguments["index"]), (inputs, tables)
             )
         image = inputs if self._image_key is None else inputs[self._image_key]
         if self._perturb is not None and self._at == INPUT:

@@ -9,6 +9,7 @@ import pytest
 from keras import layers, ops
 
 import keras_xai as kx
+from keras_xai import backend
 from keras_xai.callbacks.progress import Progress
 from keras_xai.engine import batch_size, engine_for
 from keras_xai.explainers.explainer import explain
@@ -434,6 +435,21 @@ def brighten(x, row, tables):
 
 def only_gradient(values, gradients):
     return gradients
+
+
+@pytest.mark.parametrize("shape", [(7,), (7, 3)])
+def test_entries_are_looked_up_as_numpy_does(shape):
+    values = np.random.default_rng(0).random(shape).astype(np.float32)
+    places = np.random.default_rng(1).integers(0, 7, (4, 1, 5)).astype(np.int32)
+    found = backend.looked_up(ops.convert_to_tensor(values), ops.convert_to_tensor(places))
+    np.testing.assert_array_equal(ops.convert_to_numpy(found), values[places])
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "int32", "bool"])
+def test_floats_are_read_as_float32(dtype):
+    found = backend.to_numpy([ops.cast(np.array([0.0, 1.0, 3.0], np.float32), dtype)])[0]
+    assert found.dtype == (np.float32 if "float" in dtype else dtype)
+    np.testing.assert_array_equal(found, np.array([0, 1, 3], found.dtype))
 
 
 class TestAtALayer:

@@ -7,6 +7,7 @@ called: importing this package imports no framework.
 from keras_xai.backend.compiling import Compiled, needs_full_batches, trace
 from keras_xai.backend.devices import entries, held, is_main_process, num_parts, num_processes, spans_processes
 from keras_xai.backend.differentiation import differentiate
+from keras_xai.backend.looking_up import looked_up
 from keras_xai.backend.pipelines import in_pipeline, pipeline_graph, pipeline_of
 from keras_xai.backend.random_states import preserved_random_states, random_states
 from keras_xai.backend.reading import is_out_of_memory, to_numpy
@@ -21,6 +22,7 @@ __all__ = [
     "in_pipeline",
     "is_main_process",
     "is_out_of_memory",
+    "looked_up",
     "name",
     "needs_full_batches",
     "num_parts",

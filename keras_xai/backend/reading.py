@@ -16,10 +16,8 @@ def to_numpy(tensors: Any) -> Any:
     def read(tensor):
         if isinstance(tensor, np.ndarray):
             return tensor
-        dtype = keras.backend.standardize_dtype(tensor.dtype)
-        if "float" in dtype and dtype != "float32":
-            tensor = keras.ops.cast(tensor, "float32")
-        return keras.ops.convert_to_numpy(tensor)
+        array = keras.ops.convert_to_numpy(tensor)
+        return array if array.dtype.kind in "biu" else array.astype(np.float32, copy=False)
 
     return keras.tree.map_structure(read, tensors)
 

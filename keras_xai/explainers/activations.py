@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from keras_xai import backend
 from keras_xai.calls import Call
 from keras_xai.explainers.explainer import Explainer, Result
 from keras_xai.queries import Queries, activations_at, activations_over_depth
@@ -132,7 +134,7 @@ def highest(activations: Any) -> tuple[Any, Any]:
     samples = ops.arange(ops.shape(activations)[0], dtype="int32")[:, None]
     begin = (samples * height + row) * (width * count) + ops.arange(count, dtype="int32")
     cells = begin[:, None] + ops.arange(0, width * count, count, dtype="int32")[:, None]
-    rows = ops.take(ops.reshape(activations, (-1,)), cells, axis=0)
+    rows = backend.looked_up(ops.reshape(activations, (-1,)), cells)
     return peaks, row * width + _first(rows, peaks)
 
 
@@ -144,8 +146,9 @@ def _first(values: Any, peaks: Any) -> Any:
     from keras import ops
 
     length = values.shape[1]
-    places = ops.arange(length, dtype="int32")[:, None]
-    return ops.min(ops.where(ops.equal(values, peaks[:, None]), places, length - 1), axis=1)
+    from_end = ops.arange(length - 1, -1, -1, dtype="int32")[:, None]
+    found = ops.cast(ops.equal(values, peaks[:, None]), "int32")
+    return length - 1 - ops.max(found * from_end, axis=1)
 
 
 def drivers(
@@ -161,19 +164,18 @@ def drivers(
         At most `count` entries {"channel", "samples": [{"index", "crop", "value"}]}, strongest first.
     """
     peaks = np.where(np.isfinite(peaks), peaks, -np.inf)
+    channels = np.argsort(-peaks.max(axis=0), kind="stable")[:count]
+    order = np.argsort(-peaks[:, channels], axis=0, kind="stable")[:count]
     found = []
-    for channel in np.argsort(-peaks.max(axis=0), kind="stable")[:count]:
-        best = [i for i in np.argsort(-peaks[:, channel], kind="stable")[:count] if np.isfinite(peaks[i, channel])]
+    for channel, best in zip(channels.tolist(), order.T, strict=True):
+        values, cells = peaks[best, channel].tolist(), places[best, channel].tolist()
         shown = [
-            {
-                "index": int(i),
-                "crop": crop(int(places[i, channel]), call, size),
-                "value": float(peaks[i, channel]),
-            }
-            for i in best
+            {"index": index, "crop": crop(cell, call, size), "value": value}
+            for index, cell, value in zip(best.tolist(), cells, values, strict=True)
+            if value > -math.inf
         ]
         if shown:
-            found.append({"channel": int(channel), "samples": shown})
+            found.append({"channel": channel, "samples": shown})
     return found
 
 

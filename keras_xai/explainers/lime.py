@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_xai import backend
 from keras_xai.explainers.checks import check_count, check_fill, is_number
 from keras_xai.explainers.designs import DESIGNS, next_order
 from keras_xai.explainers.explainer import Explainer, Paper, Result
@@ -326,5 +327,5 @@ def hide(image: Any, row: Any, tables: Any) -> Any:
 
     # One flat row of masks: `ops.take_along_axis` would turn every label into 64 bits.
     begin = ops.arange(ops.shape(row)[0], dtype="int32")[:, None, None, None] * row.shape[1]
-    shown = ops.take(ops.reshape(row, (-1,)), ops.add(begin, tables["segments"]), axis=0)
+    shown = backend.looked_up(ops.reshape(row, (-1,)), ops.add(begin, tables["segments"]))
     return ops.where(shown, image, tables["fill"])

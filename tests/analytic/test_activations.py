@@ -326,3 +326,10 @@ def test_of_equal_peaks_the_first_place_counts(values):
     cells = activations.reshape(5, 7 * 6, 9)
     np.testing.assert_array_equal(peaks, cells.max(axis=1))
     np.testing.assert_array_equal(places, cells.argmax(axis=1))
+
+
+def test_a_peak_that_is_nowhere_is_at_the_end():
+    activations = np.zeros((1, 3, 4, 2), np.float32)
+    activations[0, 1, 2, 0] = np.nan
+    _, places = (ops.convert_to_numpy(found) for found in highest(ops.convert_to_tensor(activations)))
+    assert places[0].tolist() == [3 * 4 - 1, 0]
