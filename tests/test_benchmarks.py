@@ -12,6 +12,7 @@ from tests.benchmarks.lime_designs import agreement
 from tests.benchmarks.linearity_rows import fitted
 from tests.benchmarks.method_rows import count_passes
 from tests.benchmarks.networks import images, last_map
+from tests.benchmarks.thousand_classes import crop, with_sticker
 
 
 @pytest.fixture(autouse=True)
@@ -86,3 +87,20 @@ def test_agreement_is_of_the_segments_asked_about_and_a_mean_over_samples():
     np.testing.assert_allclose(agreement([swapped], [reference], [asked]), expected)
     both = agreement([swapped, reference], [reference] * 2, [asked] * 2)
     np.testing.assert_allclose(both, (np.array(expected) + 1) / 2)
+
+
+def test_a_sticker_is_a_disc_at_the_bottom_right():
+    before = np.zeros((2, 224, 224, 3), np.uint8)
+    rows, columns = np.nonzero((with_sticker(before) == (240, 200, 30)).all(axis=-1)[1])
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (184, 215, 184, 215)
+    np.testing.assert_allclose(len(rows), np.pi * 16**2, rtol=0.02)
+    assert not before.any()
+
+
+def test_a_crop_has_the_size_of_the_network_and_shows_a_part():
+    photograph = np.zeros((100, 300, 3), np.uint8)
+    photograph[:, 150:] = 255
+    left = [crop(photograph, np.random.default_rng(seed)) for seed in range(20)]
+    assert {one.shape for one in left} == {(224, 224, 3)}
+    assert {one.dtype for one in left} == {np.dtype("uint8")}
+    assert len(np.unique([one.mean().round() for one in left])) > 10
