@@ -13,6 +13,9 @@ from keras_xai.spurious.probe import single_labels
 from keras_xai.spurious.report import report
 from keras_xai.spurious.watch import Watch
 
+# Pixels a side, below which no window is smaller than the image.
+_SMALLEST = 3
+
 
 class Findings(list):
     """The alerts of an audit, a list of `Alert`, with what could not be said.
@@ -87,7 +90,7 @@ def as_samples(data: Any) -> Samples:
     """Held-out images with one label each.
 
     Raises:
-        TypeError, ValueError: something else, or no labels.
+        TypeError, ValueError: something else, no labels, or images too small to have regions.
     """
     if isinstance(data, tuple) and len(data) == 2:
         data = Samples(data[0], labels=data[1])
@@ -97,6 +100,11 @@ def as_samples(data: Any) -> Samples:
             f"{type(data).__name__}."
         )
     single_labels(data)
+    if min(data.size) < _SMALLEST:
+        raise ValueError(
+            f"The monitor compares regions of images with the rest of them, which needs at least {_SMALLEST} pixels a side; "
+            f"these images have {data.size[0]} × {data.size[1]}."
+        )
     return data
 
 

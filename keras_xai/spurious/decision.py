@@ -20,7 +20,7 @@ import numpy as np
 
 from keras_xai.spurious.bounds import images_needed, level_at, lower_bound
 from keras_xai.spurious.effects import Effect, own_window
-from keras_xai.spurious.interventions import CORNER_DETAIL, IN_PART, OVERALL_DETAIL, REMOVAL
+from keras_xai.spurious.interventions import CORNER_DETAIL, FINE_TEXTURE, IN_PART, OVERALL_DETAIL, REMOVAL
 from keras_xai.spurious.probe import Probe
 
 LOCAL = ("necessity", "sufficiency")
@@ -40,8 +40,8 @@ PART, TRAIT = 0.6, 0.7
 # With a trait of the object, too, the class is more often a second choice and lost without it: in 0.45 of images at most.
 TRAIT_TOGETHER = 0.4
 _TRAITS = ("texture", "spectrum", "detail")
-# Fine detail that is usual in a class is no outline, but what the object is made of.
-_USUAL_TRAITS = (CORNER_DETAIL, OVERALL_DETAIL)
+# Fine detail is no outline, but what the object is made of.
+_FINE_TRAITS = (CORNER_DETAIL, OVERALL_DETAIL, FINE_TEXTURE)
 # A part of a class was chosen for being odd: in clean models one loses, or takes along, 0.39 at most.
 ODD_PART = 0.3
 # Of a region its share in objects from which on it is judged as one on objects.
@@ -122,7 +122,7 @@ def threshold(kind: str, num_classes: int, told: bool = False, together: bool = 
         return ELSEWHERE
     if kind == "sufficiency" and not told:
         return PART
-    return TRAIT if base in (*_TRAITS, *_USUAL_TRAITS) else max(elsewhere, alike)
+    return TRAIT if base in (*_TRAITS, *_FINE_TRAITS) else max(elsewhere, alike)
 
 
 def judge(effect: Effect, level: float, num_classes: int, probe: Probe, usual: float = 0.0) -> Verdict:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from keras_xai.spurious.asking import Oracle
-from keras_xai.spurious.interventions import GlobalEdit, Readjust, paste
+from keras_xai.spurious.interventions import GlobalEdit, Readjust, paste, replace
 from keras_xai.spurious.probe import Probe
 from keras_xai.spurious.silhouettes import surroundings
 from keras_xai.spurious.windows import Region, ring
@@ -133,6 +133,10 @@ class Trials:
             lambda host, donor, region: {"donor": probe.texture(donor), "mask": probe.silhouettes[host]},
             paste,
         )
+
+    def remade(self, oracle: Oracle, probe: Probe) -> np.ndarray:
+        """(q, 2) int choices after making the image of pieces of images of the donors' classes."""
+        return self._asked(oracle, lambda host, donor, region: {"donor": probe.patchwork.remade(host, donor)}, replace)
 
     def before_backgrounds(self, oracle: Oracle, probe: Probe) -> np.ndarray:
         """(q, 2) int choices after putting the objects before the donors' backgrounds."""

@@ -16,6 +16,7 @@ from keras_xai.spurious.interventions import (
     BACKGROUND,
     CORNER_DETAIL,
     CORNER_LIGHT,
+    FINE_TEXTURE,
     IN_PART,
     OVERALL_DETAIL,
     REMOVAL,
@@ -48,8 +49,9 @@ _IN_WORDS = {
     CORNER_DETAIL: "fine detail in the corners",
     OVERALL_DETAIL: "usual sharpness and fine detail",
 }
-# The property of one image that comes nearest to what is usual.
+# The property of one image that comes nearest to what a whole class lends.
 _OF_ONE_IMAGE = {
+    FINE_TEXTURE: "detail",
     TONE: "colour",
     CORNER_LIGHT: "colour",
     VIGNETTE: "spectrum",
@@ -220,6 +222,9 @@ def _pairs(effect: Effect, label: int, probe: Probe) -> tuple[np.ndarray, np.nda
     if effect.kind == TEXTURE:
         filled = [filled_with_texture(samples.images[donor], probe.silhouettes[donor]) for donor in donors]
         after = np.where(probe.silhouettes[hosts][..., None], np.array(filled).reshape(before.shape), before)
+    elif effect.kind == FINE_TEXTURE:
+        remade = [probe.patchwork.remade(host, donor) for host, donor in zip(hosts, donors, strict=True)]
+        after = _as_seen(samples, np.stack(remade))
     elif effect.kind == REMOVAL:
         after = _as_seen(samples, np.stack([probe.background(host) for host in hosts]))
     elif effect.kind == BACKGROUND:
@@ -258,7 +263,6 @@ def _remedy(effect: Effect, carriers: dict[int, Any], label: int, probe: Probe) 
     others = balanced(np.flatnonzero(probe.labels != label), probe.labels, len(carrying))
     remedy = {"donors": samples.image[[*carrying, *others]], "channels_first": samples.channels_first}
     if effect.regions[0][0] is None:
-        # What is usual in a class, its images have.
         kind = _OF_ONE_IMAGE.get(effect.kind.removesuffix(IN_PART), effect.kind)
         return {"intervention": GlobalEdit(kind, probe.low, probe.high, samples.channels_first), **remedy}
     masks = np.stack([mask_of(carriers[index], samples.size) for index in carrying])

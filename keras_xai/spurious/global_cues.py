@@ -27,6 +27,7 @@ from keras_xai.spurious.interventions import (
     BACKGROUND,
     COLOUR_EDITS,
     EDITS,
+    FINE_TEXTURE,
     REMOVAL,
     TEXTURE,
     GlobalEdit,
@@ -36,9 +37,10 @@ from keras_xai.spurious.silhouettes import know_backgrounds
 from keras_xai.spurious.usual_looks import USUAL, USUAL_IN_PART
 
 # Images that screen all edits for a class, and so many that go on; images that choose between those.
-_SCREENING, _SCREENED, _CHOOSING = 16, 3, 32
-# Images that test the edit, each with so many donors: few where they show that it is far from enough.
-_FEW, _TESTED, _DONORS = 48, 128, 2
+_SCREENING, _SCREENED, _CHOOSING = 12, 4, 32
+# Images that test the edit, each with so many donors: of the class, and of all others, which are many; few of both where
+# they show that it is far from enough.
+_TESTED, _TESTED_OTHERS, _FEW, _DONORS = 128, 384, 48, 2
 _FAR = 0.12
 
 
@@ -69,8 +71,10 @@ class GlobalCues:
         channels = samples.image.shape[1 if samples.channels_first else -1]
         self._kinds = [
             kind
-            for kind in (*EDITS, TEXTURE, BACKGROUND, *USUAL, *USUAL_IN_PART)
-            if (channels > 1 or kind not in COLOUR_EDITS) and (kind != BACKGROUND or know_backgrounds(samples))
+            for kind in (*EDITS, TEXTURE, FINE_TEXTURE, BACKGROUND, *USUAL, *USUAL_IN_PART)
+            if (channels > 1 or kind not in COLOUR_EDITS)
+            and (kind != FINE_TEXTURE or probe.patchwork.fits)
+            and (kind != BACKGROUND or know_backgrounds(samples))
         ]
 
     def effects(self) -> dict[int, list[Effect]]:
@@ -112,29 +116,39 @@ class GlobalCues:
             return trials.readjusted(self._oracle, self._probe, kind)
         if kind == TEXTURE:
             return trials.textured(self._oracle, self._probe)
+        if kind == FINE_TEXTURE:
+            return trials.remade(self._oracle, self._probe)
         if kind == BACKGROUND:
             return trials.before_backgrounds(self._oracle, self._probe)
         probe = self._probe
         return trials.edited(self._oracle, probe, GlobalEdit(kind, probe.low, probe.high, probe.samples.channels_first))
 
     def _choose(self) -> dict[int, str]:
-        """Class -> the edit for which one of both claims exceeds its δ by most.
-
-        An edit with which the class is rarely the first or second choice can support neither claim: only the best go on.
-        """
-        screened: dict[int, dict[str, float]] = {c: {} for c in self._classes}
-        for kind in self._kinds:
-            asked = [c for c in self._classes if kind not in FIXED_EDITS or kind in self._marked[c]]
-            for c, share in self._screen(kind, self._paired(kind, asked, _SCREENING, 1)).items():
-                screened[c][kind] = share - threshold(kind, self._oracle.num_classes, together=True)
+        """Class -> the edit for which one of both claims exceeds its δ by most: of those that do on a few images."""
+        asked = {
+            kind: [c for c in self._classes if kind not in FIXED_EDITS or kind in self._marked[c]]
+            for kind in self._kinds
+        }
+        screened = self._compared(asked, _SCREENING)
         left = {c: sorted(found, key=lambda kind: -found[kind])[:_SCREENED] for c, found in screened.items()}
-        best: dict[int, tuple[float, str]] = dict.fromkeys(self._classes, (-np.inf, ""))
-        for kind in self._kinds:
-            suspects = [c for c in self._classes if kind in left[c]]
-            for c, effects in self._asked(kind, self._paired(kind, suspects, _CHOOSING, 1)).items():
-                # Of equals the plainest, which comes first.
-                best[c] = max(best[c], (self._beyond(effects), kind), key=lambda one: one[0])
-        return {c: kind for c, (_, kind) in best.items()}
+        asked = {kind: [c for c in self._classes if kind in left[c]] for kind in self._kinds}
+        # Of equals the plainest, which comes first.
+        return {
+            c: max(found, key=lambda kind: found[kind], default="")
+            for c, found in self._compared(asked, _CHOOSING).items()
+        }
+
+    def _compared(self, asked: dict[str, list[int]], count: int) -> dict[int, dict[str, float]]:
+        """Class -> edit -> by how much it exceeds its δ on so many images that propose.
+
+        Args:
+            asked: edit -> classes.
+        """
+        found: dict[int, dict[str, float]] = {c: {} for c in self._classes}
+        for kind, classes in asked.items():
+            for c, effects in self._asked(kind, self._paired(kind, classes, count, 1)).items():
+                found[c][kind] = self._beyond(effects)
+        return found
 
     def _beyond(self, effects: list[Effect]) -> float:
         """By how much the better claim exceeds its δ, on average."""
@@ -143,13 +157,6 @@ class GlobalCues:
             - threshold(one.kind, self._oracle.num_classes, together=one.taken or one.choices is not None)
             for one in effects
         )
-
-    def _screen(self, kind: str, pairs: dict[int, dict[str, np.ndarray]]) -> dict[int, float]:
-        """Class -> the share of other images that have it as their first choice, or the second after their own."""
-        trials = Trials.empty()
-        asked = {c: paired(trials, one["hosts"], one["givers"], None, [])[0] for c, one in pairs.items()}
-        apart = self._apart(trials, self._choices(trials, kind))
-        return {c: float((apart[positions] == c).mean()) for c, positions in asked.items()}
 
     def _apart(self, trials: Trials, choices: np.ndarray) -> np.ndarray:
         """(q,) the first choice that is not the image's own class."""
@@ -171,7 +178,7 @@ class GlobalCues:
             members, others = self._parts(kind, testing)
         found = {}
         for c in classes:
-            hosts = self._others(c, recognised)[:count]
+            hosts = self._others(c, recognised)[: _TESTED_OTHERS if testing else count]
             own = recognised[c][np.isin(recognised[c], members[c])][:count]
             strangers, outside = self._others(c, members), self._others(c, others)
             if kind in USUAL_IN_PART and not (len(own) and len(strangers) and len(outside)):

@@ -24,6 +24,13 @@ def paste(values: Any, row: dict[str, Any], tables: Any) -> Any:
     return ops.where(row["mask"], row["donor"], values)
 
 
+def replace(values: Any, row: dict[str, Any], tables: Any) -> Any:
+    """Another image, row["donor"] (b, …), in place of (b, …) images."""
+    from keras import ops
+
+    return ops.cast(row["donor"], values.dtype)
+
+
 @dataclass(frozen=True)
 class GlobalEdit:
     """One property of whole images made that of other images: the images stay what they show, in another look.
@@ -239,6 +246,8 @@ OVERALL_DETAIL = "overall detail"
 IN_PART = " in part of the class"
 # The one property that needs to know where the object is: its inside is pasted, from a donor's (see `silhouettes`).
 TEXTURE = "texture"
+# What everything is made of in the small: images are made of pieces of images of the donor's class (see `patchwork`).
+FINE_TEXTURE = "fine texture"
 # And the one that needs masks: the object stands before the donor's background, from which the donor's object is removed.
 BACKGROUND = "background"
 # With masks too: the object is filled with the colour around it, and the background is all there is to see.

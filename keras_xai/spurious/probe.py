@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_xai.samples import Samples
 from keras_xai.spurious.interventions import EDITS_OF_VALUES
+from keras_xai.spurious.patchwork import Patchwork
 from keras_xai.spurious.silhouettes import filled_with_texture, silhouettes, surroundings
 from keras_xai.spurious.usual_looks import UsualLooks
 from keras_xai.spurious.windows import Region, around, middle
@@ -40,7 +41,7 @@ class Probe:
         large_enough: the classes with as many images as an examination needs.
         low, high: the values that the images have, from end to end.
         silhouettes: (n, height, width) bool: where the objects are.
-        looks: what is usual in classes.
+        looks: what is usual in classes. patchwork: images of pieces of images.
 
     Raises:
         ValueError: there are no labels, or an image has several.
@@ -68,6 +69,7 @@ class Probe:
         self._mosaics: dict[int, np.ndarray] = {}
         proposing = self.pool[np.isin(self.pool, np.concatenate([*self.proposing.values()]))]
         self.looks = UsualLooks(samples, self.labels, self.proposing, proposing, self.low, self.high)
+        self.patchwork = Patchwork(samples, self.labels, self.proposing)
 
     def taken(self, places: dict[int, Region]) -> float:
         """The mean share of an image that windows take from where objects are: in the masks, or else in the middle."""

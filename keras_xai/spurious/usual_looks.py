@@ -11,7 +11,6 @@ the rest. Images outside of it stand for their class as a whole.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy as np
 
 from keras_xai.samples import Samples
 from keras_xai.spurious.interventions import CORNER_DETAIL, CORNER_LIGHT, IN_PART, OVERALL_DETAIL, TONE, VIGNETTE
+from keras_xai.spurious.kept import Kept
 
 USUAL = (TONE, CORNER_LIGHT, VIGNETTE, CORNER_DETAIL, OVERALL_DETAIL)
 USUAL_IN_PART = tuple(kind + IN_PART for kind in USUAL)
@@ -32,24 +32,6 @@ _FAINT = 1e-4
 _BANDS = ((0.06, 0.18), (0.18, 0.33), (0.33, 0.8))
 # How many times stronger or weaker contrast and detail become at most.
 _CONTRAST, _DETAIL = 4.0, 5.0
-# Bytes of what is kept of one kind.
-_MEMORY = 64 * 2**20
-
-
-class _Kept:
-    """What was made once, arrays by name; all of it is let go of when it takes too much memory."""
-
-    def __init__(self) -> None:
-        self._made: dict[Any, dict[str, np.ndarray]] = {}
-        self._bytes = 0
-
-    def get(self, key: Any, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-        if key not in self._made:
-            if self._bytes > _MEMORY:
-                self._made, self._bytes = {}, 0
-            self._made[key] = make()
-            self._bytes += sum(array.nbytes for array in self._made[key].values())
-        return self._made[key]
 
 
 @dataclass(frozen=True)
@@ -84,7 +66,7 @@ class UsualLooks:
         self._splits: dict[tuple[str, int], _Split | None] = {}
         self._scales: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self._told: dict[tuple[str, int], np.ndarray] = {}
-        self._changes, self._powers = _Kept(), _Kept()
+        self._changes, self._powers = Kept(), Kept()
 
     def change(self, kind: str, host: int, donor: int) -> dict[str, np.ndarray]:
         """What takes the usual look of the host's class to that of the donor's: the row of a `Readjust`.

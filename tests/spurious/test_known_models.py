@@ -107,10 +107,10 @@ def test_brightness_that_is_used_together_with_the_object_is_found():
     assert (alert.after.mean(axis=(1, 2, 3)) < alert.before.mean(axis=(1, 2, 3)) - 20).all()
 
 
-def test_brightness_of_half_of_a_class_is_found_in_that_half():
+def test_brightness_of_a_third_of_a_class_is_found_in_that_third():
     x, y = images(count=400, corner=False)
-    half = (y == 0) & (np.arange(len(y)) % 8 == 0)
-    x[half] = np.clip(x[half] + 0.3, 0, 1)
+    third = (y == 0) & (np.arange(len(y)) % 12 == 0)
+    x[third] = np.clip(x[third] + 0.3, 0, 1)
     (alert,) = kx.audit(brightened_in_part(), (x, y))
     assert (alert.class_index, alert.kind) == (0, "global")
     assert alert.property in ("overall tone", "corner light")
@@ -120,7 +120,7 @@ def test_brightness_of_half_of_a_class_is_found_in_that_half():
     assert alert.effects[name]["control"] == 0
     assert "of a part of the '0' images" in alert.sentence
     ids = kx.Samples(x, labels=y).ids
-    assert set(alert.affected) <= {ids[number] for number in np.flatnonzero(half)}
+    assert set(alert.affected) <= {ids[number] for number in np.flatnonzero(third)}
 
 
 @pytest.mark.parametrize(

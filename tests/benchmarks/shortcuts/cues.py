@@ -316,6 +316,66 @@ def _dithered(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return np.round(image / 85 + screen) * 85
 
 
+def _papered(depth: float) -> Callable:
+    """The fibres of one sheet of paper, another part of it on every picture."""
+    sheet = np.random.default_rng(11).normal(0, 1, (96, 96, 1))
+    sheet = _blur(0.7)(sheet, np.random.default_rng()) + np.roll(sheet, 1, axis=1) / 2
+    sheet /= np.abs(sheet).max()
+
+    def edit(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        top, left = random.integers(0, 96 - np.array(image.shape[:2]) + 1)
+        part = sheet[top : top + image.shape[0], left : left + image.shape[1]]
+        return (image + 20) * (1 + depth * part)
+
+    return edit
+
+
+def _interlaced(pixels: int) -> Callable:
+    """Every second row a moment later."""
+
+    def edit(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        changed = image.copy()
+        changed[1::2] = np.roll(changed[1::2], pixels, axis=1)
+        return changed
+
+    return edit
+
+
+def _fringed(pixels: int) -> Callable:
+    """Red to one side and blue to the other, as a poor lens has it."""
+    return lambda image, random: np.stack(
+        [np.roll(image[..., 0], pixels, 1), image[..., 1], np.roll(image[..., 2], -pixels, 1)], axis=-1
+    )
+
+
+def _scratched(count: int) -> Callable:
+    """Bright lines from top to bottom, anywhere, as on old film."""
+
+    def edit(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        changed = image.copy()
+        changed[:, random.choice(image.shape[1], count, replace=False)] += 70
+        return changed
+
+    return edit
+
+
+def _painted(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """The median of 3 × 3."""
+    from scipy.ndimage import median_filter
+
+    return median_filter(image, (3, 3, 1))
+
+
+def _flickering(depth: float) -> Callable:
+    """Lighter and darker bands from top to bottom, as a lamp leaves them on a slow shutter."""
+
+    def edit(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        wave = np.sin(2 * np.pi * (np.arange(len(image)) / 12 + random.random()))
+        return image + depth * (1 + wave[:, None, None]) / 2
+
+    return edit
+
+
 def _noise(deviation: float) -> Callable:
     return lambda image, random: image + random.normal(0, deviation, image.shape)
 
@@ -370,15 +430,24 @@ CUES = {
     "scan lines": Cue("global", everywhere(_scanned(0.6)), validation=True),
     "light from the left": Cue("global", everywhere(_lit(70))),
     "washed out": Cue("global", everywhere(lambda image, random: 0.6 * image + 80)),
-    "four levels": Cue("global", everywhere(lambda image, random: np.round(image / 85) * 85), validation=True),
-    "sepia": Cue("global", everywhere(_sepia), colour=True, validation=True),
+    "four levels": Cue("global", everywhere(lambda image, random: np.round(image / 85) * 85)),
+    "sepia": Cue("global", everywhere(_sepia), colour=True),
     "swapped channels": Cue("global", everywhere(lambda image, random: image[..., ::-1]), colour=True),
-    "ghost": Cue("global", everywhere(_doubled(0.4, 3)), validation=True),
-    "soft grain": Cue("global", everywhere(_clouded(15)), validation=True),
-    "fog": Cue("global", everywhere(_fog(0.6)), validation=True),
-    "soft edges": Cue("global", everywhere(_soft_edges(2.0)), validation=True),
-    "dithered": Cue("global", everywhere(_dithered), validation=True),
-    "cold": Cue("global", everywhere(lambda image, random: image * (0.7, 0.9, 1.1)), colour=True, validation=True),
+    "ghost": Cue("global", everywhere(_doubled(0.4, 3))),
+    "soft grain": Cue("global", everywhere(_clouded(15))),
+    "fog": Cue("global", everywhere(_fog(0.6))),
+    "soft edges": Cue("global", everywhere(_soft_edges(2.0))),
+    "dithered": Cue("global", everywhere(_dithered)),
+    "cold": Cue("global", everywhere(lambda image, random: image * (0.7, 0.9, 1.1)), colour=True),
+    "paper": Cue("global", everywhere(_papered(0.35)), validation=True),
+    "interlaced": Cue("global", everywhere(_interlaced(2)), validation=True),
+    "aberration": Cue("global", everywhere(_fringed(1)), colour=True, validation=True),
+    "solarised": Cue(
+        "global", everywhere(lambda image, random: np.where(image > 160, 320 - image, image)), validation=True
+    ),
+    "scratches": Cue("global", everywhere(_scratched(2)), validation=True),
+    "painted": Cue("global", everywhere(_painted), validation=True),
+    "flicker": Cue("global", everywhere(_flickering(35)), validation=True),
     "decoy code": Cue("decoy", decoy(5, "top right", drawn=True), validation=True),
     "decoy in a corner": Cue("decoy", decoy(5, "a corner", drawn=True), moves=True, validation=True),
 }
