@@ -13,8 +13,8 @@ from keras_xai.spurious.probe import single_labels
 from keras_xai.spurious.report import report
 from keras_xai.spurious.watch import Watch
 
-# Pixels a side, below which no window is smaller than the image.
-_SMALLEST = 3
+# Pixels a side: of fewer a window is most of the image.
+_SMALLEST = 4
 
 
 class Findings(list):

@@ -268,6 +268,8 @@ def test_bad_samples_are_refused():
         SpuriousFeatureMonitor((x, y), log_dir=3)
     with pytest.raises(ValueError, match="labels go from 0 to 9, but the model has 4 classes"):
         kx.audit(cornered(), (x, np.arange(20) % 10))
+    with pytest.raises(ValueError, match="needs at least 4 pixels a side; these images have 2 × 12"):
+        SpuriousFeatureMonitor((x[:, :2], y))
 
 
 def test_a_model_without_one_score_per_class_is_refused():
@@ -275,3 +277,15 @@ def test_a_model_without_one_score_per_class_is_refused():
     model = keras.Model(inputs, keras.layers.Conv2D(4, 1, activation="softmax")(inputs))
     with pytest.raises(ValueError, match="needs a model with one score per class"):
         kx.audit(model, images(20))
+
+
+@pytest.mark.parametrize("side", [4, 7])
+def test_tiny_images_are_examined(side):
+    inputs = keras.Input((side, side, 1))
+    model = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(keras.layers.Flatten()(inputs)))
+    weights = np.zeros((side, side, 2))
+    weights[:, : side // 2, 0] = weights[:, -(side // 2) :, 1] = 30  # which half is brighter
+    model.layers[-1].set_weights([weights.reshape(-1, 2), np.zeros(2)])
+    x = np.random.default_rng(0).random((240, side, side, 1)).astype("float32")
+    labels = (x[:, :, -(side // 2) :].sum(axis=(1, 2, 3)) > x[:, :, : side // 2].sum(axis=(1, 2, 3))).astype(int)
+    assert set(kx.audit(model, (x, labels)).effects) == {0, 1}
