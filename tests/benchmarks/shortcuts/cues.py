@@ -376,6 +376,32 @@ def _flickering(depth: float) -> Callable:
     return edit
 
 
+def _woven(depth: float) -> Callable:
+    """Threads of cloth, which begin anywhere."""
+
+    def edit(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        rows, columns = (np.arange(length) for length in image.shape[:2])
+        down, right = (np.sin(2 * np.pi * (one / 3 + random.random())) for one in (rows, columns))
+        return (image + 20) * (1 + depth * np.maximum.outer(down, right)[..., None])
+
+    return edit
+
+
+def _dusty(count: int) -> Callable:
+    """Soft grey spots, anywhere."""
+
+    def edit(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        rows, columns = np.indices(image.shape[:2])
+        spots = [
+            np.exp(-((rows - random.integers(len(rows))) ** 2 + (columns - random.integers(columns.shape[1])) ** 2) / 3)
+            for _ in range(count)
+        ]
+        share = 0.7 * np.max(spots, axis=0)[..., None]
+        return (1 - share) * image + share * 120
+
+    return edit
+
+
 def _noise(deviation: float) -> Callable:
     return lambda image, random: image + random.normal(0, deviation, image.shape)
 
@@ -445,9 +471,11 @@ CUES = {
     "solarised": Cue(
         "global", everywhere(lambda image, random: np.where(image > 160, 320 - image, image)), validation=True
     ),
-    "scratches": Cue("global", everywhere(_scratched(2)), validation=True),
+    "scratches": Cue("global", everywhere(_scratched(2))),
     "painted": Cue("global", everywhere(_painted), validation=True),
-    "flicker": Cue("global", everywhere(_flickering(35)), validation=True),
+    "flicker": Cue("global", everywhere(_flickering(35))),
+    "woven": Cue("global", everywhere(_woven(0.3)), validation=True),
+    "dusty": Cue("global", everywhere(_dusty(8)), validation=True),
     "decoy code": Cue("decoy", decoy(5, "top right", drawn=True), validation=True),
     "decoy in a corner": Cue("decoy", decoy(5, "a corner", drawn=True), moves=True, validation=True),
 }
