@@ -87,7 +87,8 @@ class Alert:
         if not self.remedy:
             raise ValueError(
                 "This alert holds nothing to hand to other classes: only alerts of a monitor or an audit do, and among them "
-                "not those about a texture, which would need to know where the objects of the training images are."
+                "not those about a texture or fine texture, which would need to know where the objects of training images "
+                "are, or many images of every class."
             )
         return Augmentation(**self.remedy, share=share, seed=seed)
 

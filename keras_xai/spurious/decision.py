@@ -4,7 +4,8 @@
 α · 6/(π²t²) / (classes · branches) at the t-th examination of a run: a union bound over classes, branches and any number of
 epochs, so that with a chance of at most α any effect of the run is said to exceed its δ that does not. A branch tests one
 candidate, which other images chose; the bound (see `bounds.lower_bound`) holds at any sample size and for effects of any
-distribution, as long as images are drawn independently. An alert needs two such refutations within three examinations,
+distribution, as long as images are drawn independently (given the images that lend what is usual in a class, or pieces:
+they are the same at every examination, and propose too). An alert needs two such refutations within three examinations,
 which makes it rarer still.
 
 *What is not.* That a model without a shortcut stays below δ in the first place is a judgement, and the numbers below are it.

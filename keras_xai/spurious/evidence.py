@@ -49,9 +49,8 @@ _IN_WORDS = {
     CORNER_DETAIL: "fine detail in the corners",
     OVERALL_DETAIL: "usual sharpness and fine detail",
 }
-# The property of one image that comes nearest to what a whole class lends.
+# The property of one image that comes nearest to what is usual.
 _OF_ONE_IMAGE = {
-    FINE_TEXTURE: "detail",
     TONE: "colour",
     CORNER_LIGHT: "colour",
     VIGNETTE: "spectrum",
@@ -256,8 +255,8 @@ def _pairs(effect: Effect, label: int, probe: Probe) -> tuple[np.ndarray, np.nda
 
 def _remedy(effect: Effect, carriers: dict[int, Any], label: int, probe: Probe) -> dict[str, Any]:
     """The arguments of an `Augmentation`: images that carry the cue, and as many of other classes."""
-    if effect.kind in (TEXTURE, BACKGROUND, REMOVAL):
-        return {}  # it would need to know where the objects of training images are
+    if effect.kind in (TEXTURE, FINE_TEXTURE, BACKGROUND, REMOVAL):
+        return {}  # it would need to know where the objects of training images are, or many images of every class
     samples = probe.samples
     carrying = list(carriers)[:_REMEDY]
     others = balanced(np.flatnonzero(probe.labels != label), probe.labels, len(carrying))

@@ -124,7 +124,7 @@ class GlobalCues:
         return trials.edited(self._oracle, probe, GlobalEdit(kind, probe.low, probe.high, probe.samples.channels_first))
 
     def _choose(self) -> dict[int, str]:
-        """Class -> the edit for which one of both claims exceeds its δ by most: of those that do on a few images."""
+        """Class -> the edit for which one of both claims exceeds its δ by most, of the best few on fewer images."""
         asked = {
             kind: [c for c in self._classes if kind not in FIXED_EDITS or kind in self._marked[c]]
             for kind in self._kinds

@@ -2,8 +2,8 @@
 
 Whatever is small and local goes along, with a name or without: noise, grain, patterns, sharpness, few levels, the screen of
 a print, the traces of compression, a second picture a few pixels aside. Outlines stay, since every piece is replaced by the
-one that looks most like it at lower resolution. In 18 clean networks, and in the other classes of 53 with a cue, the smaller
-of both claims of `GlobalCues` is at most 0.30.
+one that looks most like it at lower resolution. In 627 classes without a cue, of 71 networks, the smaller of both claims of
+`GlobalCues` is at most 0.30 on 64 images, and 0.25 in all but one.
 
 Reference: Efros and Freeman, "Image quilting for texture synthesis and transfer", SIGGRAPH 2001.
 """
@@ -20,8 +20,8 @@ from keras_xai.spurious.kept import Kept
 _CELLS, _CELL, _CELLS_OF_AN_IMAGE = 4, 2, 64
 # Pieces a side without which an image is too coarse for this.
 _FEWEST = 3
-# Pieces to choose from.
-_PIECES = 2000
+# Pieces to choose from, and the fewest images that lend them.
+_PIECES, _LENDERS = 2000, 16
 
 
 class Patchwork:
@@ -50,7 +50,7 @@ class Patchwork:
         """
         label = int(self._labels[donor])
         lent = self._lent.get(label, lambda: self._cut_up(label))
-        cells = _means(self._pieces(np.array([host])))
+        cells = _means(self._pieces(np.array([host]))) - lent["centre"]
         distance = np.square(lent["cells"]).sum(axis=1) - 2 * cells @ lent["cells"].T
         own = lent["origins"] == host
         if not own.all():
@@ -58,11 +58,20 @@ class Patchwork:
         return self._joined(lent["pieces"][distance.argmin(axis=1)])
 
     def _cut_up(self, label: int) -> dict[str, np.ndarray]:
-        """What a class lends: pieces (p, side, side, channels), the means of their cells (p, d) and origins (p,)."""
+        """What a class lends: pieces (p, side, side, channels), the means of their cells (p, d), less those of all pieces
+        (d,), and the images that they are from (p,)."""
         each = int(np.prod(self._grid))
-        lenders = self._proposing[label][: -(-_PIECES // each)]
-        pieces = self._pieces(lenders)
-        return {"pieces": pieces, "cells": _means(pieces), "origins": np.repeat(lenders, each)}
+        lenders = self._proposing[label][: max(_LENDERS, -(-_PIECES // each))]
+        chosen = np.random.default_rng(0).permutation(len(lenders) * each)[:_PIECES]
+        pieces = self._pieces(lenders)[chosen]
+        cells = _means(pieces)
+        centre = cells.mean(axis=0)
+        return {
+            "pieces": pieces,
+            "cells": cells - centre,
+            "centre": centre,
+            "origins": np.repeat(lenders, each)[chosen],
+        }
 
     def _pieces(self, indices: np.ndarray) -> np.ndarray:
         """(q · rows · columns, side, side, channels), image by image and row by row; mirrored beyond the edges."""
@@ -83,7 +92,7 @@ class Patchwork:
 
 
 def _means(pieces: np.ndarray) -> np.ndarray:
-    """(p, d) float32: the means of the cells of (p, side, side, channels)."""
+    """(p, d) float64: the means of the cells of (p, side, side, channels)."""
     cell = pieces.shape[1] // _CELLS
-    cells = pieces.reshape(-1, _CELLS, cell, _CELLS, cell, pieces.shape[-1]).mean(axis=(2, 4), dtype=np.float32)
+    cells = pieces.reshape(-1, _CELLS, cell, _CELLS, cell, pieces.shape[-1]).mean(axis=(2, 4), dtype=np.float64)
     return cells.reshape(len(pieces), -1)

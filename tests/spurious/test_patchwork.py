@@ -41,10 +41,11 @@ def by_hand(images, host, lenders):
 
 
 @pytest.mark.parametrize("channels_first", [False, True])
-@pytest.mark.parametrize("dtype", ["uint8", "float32"])
-def test_every_piece_is_the_lenders_that_looks_most_like_it(dtype, channels_first):
+@pytest.mark.parametrize(("dtype", "least", "most"), [("uint8", 0, 255), ("float32", 0, 1), ("float32", 1000, 1001)])
+def test_every_piece_is_the_lenders_that_looks_most_like_it(dtype, least, most, channels_first):
     random = np.random.default_rng(0)
-    images, labels = (255 * random.random((6, 27, 30, 3))).astype(dtype), np.array([0, 1, 1, 0, 1, 0])
+    images = random.uniform(least, most, (6, 27, 30, 3)).astype(dtype)
+    labels = np.array([0, 1, 1, 0, 1, 0])
     made = patchwork(images, labels, channels_first)
     for host, donor in ((0, 1), (0, 3), (4, 2)):
         found = made.remade(host, donor)
@@ -75,6 +76,14 @@ def test_a_single_lender_that_is_the_host_lends_itself():
     images = np.random.default_rng(2).random((2, 24, 24, 1)).astype("float32")
     made = patchwork(images, np.array([0, 1]))
     np.testing.assert_array_equal(made.remade(0, 0), images[0])
+
+
+def test_many_images_lend_however_many_pieces_one_has():
+    images = np.random.default_rng(3).random((20, 24, 8000, 1)).astype("float32")
+    made = patchwork(images, np.zeros(20, int)).remade(0, 1)
+    whole = {tuple(piece) for piece in images[1:16].reshape(15, 3, 8, 1000, 8).swapaxes(2, 3).reshape(-1, 64).tolist()}
+    pieces = made.reshape(3, 8, 1000, 8).swapaxes(1, 2).reshape(-1, 64).tolist()
+    assert {tuple(piece) for piece in pieces} <= whole
 
 
 @pytest.mark.parametrize(("size", "fits"), [((24, 24), True), ((23, 40), False), ((224, 224), True)])
@@ -123,6 +132,8 @@ def test_a_texture_that_differs_in_nothing_but_its_arrangement_is_found():
         assert alert.effects[name]["control"] < 0.05
     assert "by fine texture" in alert.sentence
     assert len(alert.after) == len(alert.before) == len(alert.pairs) > 0
+    with pytest.raises(ValueError, match="not those about a texture or fine texture"):
+        alert.augmentation()
 
 
 def test_a_texture_that_is_there_but_not_used_is_not():
