@@ -51,7 +51,7 @@ class Patchwork:
         label = int(self._labels[donor])
         lent = self._lent.get(label, lambda: self._cut_up(label))
         cells = _means(self._pieces(np.array([host]))) - lent["centre"]
-        distance = np.square(lent["cells"]).sum(axis=1) - 2 * cells @ lent["cells"].T
+        distance = lent["squares"] - 2 * cells @ lent["cells"].T
         own = lent["origins"] == host
         if not own.all():
             distance[:, own] = np.inf
@@ -59,16 +59,18 @@ class Patchwork:
 
     def _cut_up(self, label: int) -> dict[str, np.ndarray]:
         """What a class lends: pieces (p, side, side, channels), the means of their cells (p, d), less those of all pieces
-        (d,), and the images that they are from (p,)."""
+        (d,), the squares of these summed (p,), and the images that they are from (p,)."""
         each = int(np.prod(self._grid))
         lenders = self._proposing[label][: max(_LENDERS, -(-_PIECES // each))]
         chosen = np.random.default_rng(0).permutation(len(lenders) * each)[:_PIECES]
         pieces = self._pieces(lenders)[chosen]
         cells = _means(pieces)
         centre = cells.mean(axis=0)
+        cells -= centre
         return {
             "pieces": pieces,
-            "cells": cells - centre,
+            "cells": cells,
+            "squares": np.square(cells).sum(axis=1),
             "centre": centre,
             "origins": np.repeat(lenders, each)[chosen],
         }
