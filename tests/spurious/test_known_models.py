@@ -1,5 +1,6 @@
 """On models whose reliance is known, effects are what a pencil says."""
 
+import functools
 import warnings
 
 import keras
@@ -8,16 +9,18 @@ import pytest
 
 import keras_xai as kx
 from keras_xai.spurious.watch import Watch
+from tests.spurious import known_models
 from tests.spurious.known_models import (
     before_bright,
     body_weights,
     bright_body,
     brightened,
     brightened_in_part,
-    cornered,
-    honest,
     images,
 )
+
+# One of each for all tests: an audit leaves a model as it is, and to trace it for TensorFlow takes longer than to audit it.
+cornered, honest = functools.cache(known_models.cornered), functools.cache(known_models.honest)
 
 
 @pytest.fixture(scope="module")

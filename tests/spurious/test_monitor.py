@@ -29,9 +29,8 @@ def digits(marked=True):
     return (x[order[:700]], y[order[:700]]), (x[order[700:]], y[order[700:]])
 
 
-def small(seed=0):
-    keras.utils.set_random_seed(seed)
-    model = keras.Sequential(
+def built():
+    return keras.Sequential(
         [
             keras.Input((24, 24, 1)),
             keras.layers.Conv2D(8, 5, strides=3, padding="same", activation="relu"),
@@ -39,13 +38,24 @@ def small(seed=0):
             keras.layers.Dense(10, activation="softmax"),
         ]
     )
+
+
+traced = functools.cache(built)
+
+
+def small(seed=0):
+    """The same model at each call, with new weights and a new optimizer: to trace it anew would take longer than a fit."""
+    keras.utils.set_random_seed(seed)
+    weights = built().get_weights()
+    model = traced()
+    model.set_weights(weights)
     model.compile(keras.optimizers.Adam(5e-3), "sparse_categorical_crossentropy")
     return model
 
 
 @functools.cache
 def watched(kind, log_dir):
-    """A monitored fit of five epochs on digits: marked, clean or with permuted labels."""
+    """A monitored fit of four epochs on digits: marked, clean or with permuted labels."""
     (x, y), held_out = digits(kind == "marked")
     if kind == "permuted":
         y = np.random.default_rng(1).permutation(y)
@@ -54,8 +64,8 @@ def watched(kind, log_dir):
         kx.Samples(held_out[0], labels=held_out[1]), log_dir, budget=None, on_error="raise", action=lambda alert: None
     )
     model = small()
-    history = model.fit(x, y, batch_size=32, epochs=5, verbose=0, callbacks=[monitor])
-    return monitor, history, model
+    history = model.fit(x, y, batch_size=32, epochs=4, verbose=0, callbacks=[monitor])
+    return monitor, history
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +79,7 @@ def marked(log_dir):
 
 
 def test_a_planted_mark_is_alerted_with_its_class_and_window(marked):
-    monitor, *_ = marked
+    monitor, _ = marked
     alerts = [one for one in monitor.alerts if one.severity == "alert"]
     assert {one.class_index for one in alerts} == {MARKED}
     first = alerts[0]
@@ -81,7 +91,7 @@ def test_a_planted_mark_is_alerted_with_its_class_and_window(marked):
 
 
 def test_a_notice_comes_before_the_alert(marked):
-    monitor, *_ = marked
+    monitor, _ = marked
     severities = [one.severity for one in monitor.alerts if (one.class_index, one.kind) == (MARKED, "local")]
     epochs = [one.epoch for one in monitor.alerts if (one.class_index, one.kind) == (MARKED, "local")]
     assert severities[:2] == ["notice", "alert"]
@@ -89,15 +99,15 @@ def test_a_notice_comes_before_the_alert(marked):
 
 
 def test_two_logs_are_there_from_the_first_epoch(marked):
-    _, history, _ = marked
+    _, history = marked
     for key in ("xai/spurious/max_effect", "xai/spurious/alerts"):
-        assert len(history.history[key]) == 5
+        assert len(history.history[key]) == 4
     assert history.history["xai/spurious/alerts"][-1] >= 1
     assert history.history["xai/spurious/max_effect"][-1] > 0.5
 
 
 def test_the_alert_can_be_read_back(marked, log_dir):
-    monitor, *_ = marked
+    monitor, _ = marked
     records = read_log(log_dir, "monitor")
     kinds = [record["kind"] for record in records]
     assert kinds[0] == "inputs"
@@ -116,14 +126,14 @@ def test_the_alert_can_be_read_back(marked, log_dir):
 def test_the_stock_tabs_show_it(marked, log_dir):
     text, scalars, pictures = (stock(log_dir, plugin) for plugin in ("text", "scalars", "images"))
     assert any("**Alert**" in entry for entry in text["xai/alerts"].values())
-    assert set(scalars["xai/spurious/max_effect"]) == {0, 1, 2, 3, 4}
+    assert set(scalars["xai/spurious/max_effect"]) == {0, 1, 2, 3}
     assert f"xai/spurious/necessity/{MARKED}" in scalars
     assert f"xai/alerts/{MARKED}/local" in pictures
 
 
 @pytest.mark.parametrize("kind", ["clean", "permuted"])
 def test_without_a_mark_there_is_no_alert(kind, tmp_path_factory):
-    monitor, *_ = watched(kind, str(tmp_path_factory.mktemp(kind)))
+    monitor, _ = watched(kind, str(tmp_path_factory.mktemp(kind)))
     assert [one for one in monitor.alerts if one.severity == "alert"] == []
 
 
@@ -165,8 +175,10 @@ class Still(keras.optimizers.SGD):
     """Trains nothing."""
 
 
-def still(build=cornered):
-    model = build()
+@functools.cache
+def still():
+    """The model that is its corner; one for all tests, since it is the same after a fit as before."""
+    model = cornered()
     model.compile(Still(0.0), "sparse_categorical_crossentropy")
     return model
 
@@ -206,7 +218,7 @@ def test_a_function_is_called_with_the_alert(tmp_path):
 def test_nothing_is_traced_after_the_first_epoch(tmp_path):
     from keras_xai.engine import engine_for
 
-    model, traces = still(), []
+    model, traces = still.__wrapped__(), []
     monitor = monitor_of(tmp_path, action=lambda alert: None)
     count = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: traces.append(engine_for(model).num_traces))
     x, y = images(32)
