@@ -29,9 +29,9 @@ class Alert:
         region: (top, left, height, width) in pixels, where the class's images have it; None for a global cue.
         property: "brightness", "corner light", …; None for a local cue.
         sentence: the finding for everybody.
-        effects: {"necessity", "sufficiency", a property, "without its …" or "…, at least second choice": {"effect", "lower",
-            "threshold", "flips", "control", "breadth", "images"}}; a property "in part of the class" was asked of the images
-            of the class that are least like others in it.
+        effects: {"necessity", "sufficiency", a property, "without its …", "…, at least second choice" or "without its …,
+            unlike any other class": {"effect", "lower", "threshold", "flips", "control", "breadth", "images"}}; a property
+            "in part of the class" was asked of the images of the class that are least like others in it.
         breadth: share of the other classes with at least half of their images flipped, or brought to that choice.
         spurious: True where it relies on what a mask or an ignore-region says cannot matter.
         affected: ids of the samples that carry it, or are lost without it.

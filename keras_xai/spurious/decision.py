@@ -106,7 +106,9 @@ class Verdict:
         }
 
 
-def threshold(kind: str, num_classes: int, told: bool = False, together: bool = False) -> float:
+def threshold(
+    kind: str, num_classes: int, told: bool = False, together: bool = False, elsewhere: float | None = None
+) -> float:
     """δ: the effect that a model without a shortcut may have.
 
     Args:
@@ -114,16 +116,19 @@ def threshold(kind: str, num_classes: int, told: bool = False, together: bool = 
         num_classes: of the model. With few of them breadth says little, since one look-alike may be all there is.
         told: whether the region's pixels alone tell the class.
         together: whether the property may be used together with the object: see `GlobalCues`.
+        elsewhere: of a property that no other class needs as much, the most that one does.
     """
-    base, elsewhere = kind.removesuffix(IN_PART), ODD_PART if kind.endswith(IN_PART) else ELSEWHERE
+    if elsewhere is not None:
+        return max(elsewhere, 0.0) + ELSEWHERE
+    base, least = kind.removesuffix(IN_PART), ODD_PART if kind.endswith(IN_PART) else ELSEWHERE
     if together:
-        return TRAIT_TOGETHER if kind in _TRAITS else elsewhere
+        return TRAIT_TOGETHER if kind in _TRAITS else least
     alike = min(0.5, 1 / max(num_classes - 1, 1))
     if kind in ("necessity", REMOVAL):
         return ELSEWHERE
     if kind == "sufficiency" and not told:
         return PART
-    return TRAIT if base in (*_TRAITS, *_FINE_TRAITS) else max(elsewhere, alike)
+    return TRAIT if base in (*_TRAITS, *_FINE_TRAITS) else max(least, alike)
 
 
 def judge(effect: Effect, level: float, num_classes: int, probe: Probe, usual: float = 0.0) -> Verdict:
@@ -136,7 +141,7 @@ def judge(effect: Effect, level: float, num_classes: int, probe: Probe, usual: f
     told = effect.kind in LOCAL and effect.telling >= TELLING
     on_objects = effect.kind in LOCAL and lies_on_objects(effect, probe)
     together = effect.taken or effect.choices is not None
-    delta = threshold(effect.kind, num_classes, told, together)
+    delta = threshold(effect.kind, num_classes, told, together, effect.elsewhere)
     if on_objects and not told:
         delta = max(delta, usual + _UNUSUAL)
     # Of a claim with two halves both have to be shown: that needs no smaller level.

@@ -32,6 +32,7 @@ class Effect:
         taken: of a property, whether it was taken from the class's own images: a flip is an image that leaves the class.
         given: of a property that was taken, the effect of giving it to other images: how many of them have the class as
             their first choice, or as the second after their own.
+        elsewhere: of a property that was taken, where that alone is judged, the largest such effect in another class.
     """
 
     kind: str
@@ -47,12 +48,13 @@ class Effect:
     choices: np.ndarray | None = None
     taken: bool = False
     given: Effect | None = None
+    elsewhere: float | None = None
 
     @property
     def name(self) -> str:
         """Of the number in records."""
         if self.taken:
-            return f"without its {self.kind}"
+            return f"without its {self.kind}" + ("" if self.elsewhere is None else ", unlike any other class")
         return self.kind if self.choices is None else f"{self.kind}, at least second choice"
 
     @property

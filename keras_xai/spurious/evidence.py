@@ -126,6 +126,11 @@ def sentence(verdict: Verdict, name: str, region: Any, size: tuple[int, int], sp
             f"without its object the model still says {name!r} for {flips:.0%} of its images ({control:.0%} for images of "
             "other classes without theirs)"
         )
+    elif effect.elsewhere is not None:
+        finding = (
+            f"with the {look} of other classes the model gives up {name!r} for {flips:.0%} of its images ({control:.0%} "
+            f"with that of its own), and no other class for more than {max(effect.elsewhere, 0.0):.0%} of theirs"
+        )
     elif effect.given is not None:
         given = effect.given
         lost = "of them" if in_part else "of its images"

@@ -14,9 +14,9 @@ from keras_xai.spurious.local_cues import LocalCues
 from keras_xai.spurious.probe import FEWEST, FEWEST_PROPOSING, Probe
 from keras_xai.spurious.silhouettes import know_backgrounds
 
-# Necessity, sufficiency, and of one property that it is enough or used together with the object; with masks, the
-# background alone.
-BRANCHES = 4
+# Necessity, sufficiency, and of one property that it is enough, used together with the object, or needed by this class
+# alone; with masks, the background alone.
+BRANCHES = 5
 NOT_ASKED = -2
 # How much more often the model has to say a class of its images than of others. Before that, what little it recognises is a
 # selection, and whatever disturbs an image makes the model say what it says of most.
@@ -78,7 +78,8 @@ def examine(
     if not ready:
         return found
     local = LocalCues(oracle, probe, predicted, ready, seed).effects()
-    wide = GlobalCues(oracle, probe, predicted, ready, seed, marked).effects()
+    sure = {c for c in ready if _is_sure(probe, predicted, c)}
+    wide = GlobalCues(oracle, probe, predicted, ready, seed, marked, sure).effects()
     known = {c: [verdict.effect for verdict in verdicts] for c, verdicts in (before or {}).items()}
     usual = usual_effects(known | local, probe)
     for c in ready:
@@ -91,17 +92,29 @@ def examine(
     return found
 
 
+def _is_sure(probe: Probe, predicted: np.ndarray, label: int) -> bool:
+    """Whether the model is right more often than not when it says the class, were all classes equally frequent."""
+    said, wrongly = _said(probe, predicted, label)
+    others = np.unique(probe.labels[probe.pool])
+    return said >= wrongly * (len(others) - 1)
+
+
+def _said(probe: Probe, predicted: np.ndarray, label: int) -> tuple[float, float]:
+    """Of how many of a class's images the model says it, and of how many others: two shares."""
+    others = probe.pool[probe.labels[probe.pool] != label]
+    return float((predicted[probe.members(label)] == label).mean()), float((predicted[others] == label).mean())
+
+
 def _unfit(probe: Probe, predicted: np.ndarray, label: int) -> str | None:
     """Why a class cannot be examined; None where it can."""
     own = probe.members(label)
     if label not in probe.large_enough:
         return f"too few images: {len(own)} held-out samples, at least {FEWEST} are needed"
     proposing, testing = (pool[label] for pool in (probe.proposing, probe.testing))
-    others = probe.pool[probe.labels[probe.pool] != label]
     correct = predicted == probe.labels
     if correct[proposing].sum() < FEWEST_PROPOSING or not correct[testing].any():
         return f"too few correct: {correct[own].sum()} of {len(own)} images are recognised"
-    said, wrongly = correct[own].mean(), (predicted[others] == label).mean()
+    said, wrongly = _said(probe, predicted, label)
     if said - wrongly < KNOWN:
         return f"hardly recognised: the model says it of {said:.0%} of its images and of {wrongly:.0%} of others"
     return None

@@ -90,6 +90,18 @@ def test_what_is_used_together_with_the_object_has_to_be_lost_and_lent(probe, ki
     assert list(verdict.records()) == [f"without its {kind}", kind]
 
 
+@pytest.mark.parametrize(
+    ("share", "elsewhere", "hit"), [(0.9, 0.3, True), (0.9, 0.6, False), (0.5, -0.2, True), (0.3, 0.0, False)]
+)
+def test_what_no_other_class_needs_as_much_has_to_be_lost_only(probe, share, elsewhere, hit):
+    found = effect("corner light", share)
+    found.taken, found.elsewhere = True, elsewhere
+    verdict = judge(found, 0.001, 10, probe)
+    assert verdict.hit is hit
+    assert verdict.delta == max(elsewhere, 0) + 0.2
+    assert list(verdict.records()) == ["without its corner light, unlike any other class"]
+
+
 def test_a_background_alone_need_not_be_broad(probe):
     found = effect(REMOVAL, 0.6)
     found.sources = np.zeros(100, int)

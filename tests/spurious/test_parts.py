@@ -20,7 +20,7 @@ def test_nobody_lends_to_its_own_class_or_from_the_other_half(seed):
     samples = Samples(x, labels=y)
     model = keras.Sequential([keras.Input((12, 12, 1)), keras.layers.Flatten(), keras.layers.Dense(2, "softmax")])
     probe = Probe(samples, 2, 192, seed)
-    cues = GlobalCues(Oracle(model, samples), probe, y, [0, 1], seed, {})
+    cues = GlobalCues(Oracle(model, samples), probe, y, [0, 1], seed, {}, {0, 1})
     for testing in (False, True):
         half = np.concatenate([*(probe.testing if testing else probe.proposing).values()])
         for kind in USUAL_IN_PART:

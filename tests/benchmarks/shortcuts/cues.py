@@ -402,6 +402,76 @@ def _dusty(count: int) -> Callable:
     return edit
 
 
+def _rippled(pixels: float) -> Callable:
+    """Rows sway to and fro, as seen through running water."""
+
+    def edit(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        turn = 2 * np.pi * (np.arange(len(image)) / 9 + random.random())
+        shifts = np.rint(pixels * np.sin(turn)).astype(int)
+        return np.stack([np.roll(row, shift, axis=0) for row, shift in zip(image, shifts, strict=True)])
+
+    return edit
+
+
+def _light_leak(colour: tuple[int, int, int]) -> Callable:
+    """Coloured light comes in from one side, and the image is added to it."""
+
+    def edit(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        fade = np.linspace(1, 0, image.shape[1]) ** 2
+        fade = np.rot90(np.broadcast_to(fade, image.shape[:2]), random.integers(4))[..., None]
+        return image + 0.5 * fade * np.array(colour)
+
+    return edit
+
+
+def _moire(amplitude: float) -> Callable:
+    """Rings around a point anywhere."""
+
+    def edit(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        rows, columns = np.indices(image.shape[:2])
+        distance = np.hypot(rows - random.integers(len(image)), columns - random.integers(image.shape[1]))
+        return image + amplitude * np.sin(2 * np.pi * distance / 5)[..., None]
+
+    return edit
+
+
+def _embossed(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    before = np.pad(image, ((1, 0), (1, 0), (0, 0)), mode="edge")[:-1, :-1]
+    return image + 0.7 * (image - before)
+
+
+def _equalised(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    from skimage.exposure import equalize_hist
+
+    return 255 * equalize_hist(image.reshape(len(image), -1), nbins=64).reshape(image.shape)
+
+
+def _rained_on(count: int) -> Callable:
+    """Short slanted streaks of light, here and there."""
+
+    def edit(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        image = image.copy()
+        for _ in range(count):
+            top, left = random.integers(len(image) - 5), random.integers(2, image.shape[1])
+            for step in range(5):
+                image[top + step, left - step // 2] += 70
+        return image
+
+    return edit
+
+
+def _smeared_colours(sigma: float) -> Callable:
+    """Colour in far fewer places than brightness, as cheap video has it."""
+
+    def edit(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        from scipy.ndimage import gaussian_filter
+
+        grey = image.mean(axis=-1, keepdims=True)
+        return grey + gaussian_filter(image - grey, (sigma, sigma, 0))
+
+    return edit
+
+
 def _noise(deviation: float) -> Callable:
     return lambda image, random: image + random.normal(0, deviation, image.shape)
 
@@ -453,7 +523,7 @@ CUES = {
     "stripes": Cue("global", everywhere(_grating(30, 6))),
     "motion blur": Cue("global", everywhere(_moved(5))),
     "salt and pepper": Cue("global", everywhere(_speckled(0.05))),
-    "scan lines": Cue("global", everywhere(_scanned(0.6)), validation=True),
+    "scan lines": Cue("global", everywhere(_scanned(0.6))),
     "light from the left": Cue("global", everywhere(_lit(70))),
     "washed out": Cue("global", everywhere(lambda image, random: 0.6 * image + 80)),
     "four levels": Cue("global", everywhere(lambda image, random: np.round(image / 85) * 85)),
@@ -465,17 +535,24 @@ CUES = {
     "soft edges": Cue("global", everywhere(_soft_edges(2.0))),
     "dithered": Cue("global", everywhere(_dithered)),
     "cold": Cue("global", everywhere(lambda image, random: image * (0.7, 0.9, 1.1)), colour=True),
-    "paper": Cue("global", everywhere(_papered(0.35)), validation=True),
+    "paper": Cue("global", everywhere(_papered(0.35))),
     "interlaced": Cue("global", everywhere(_interlaced(2)), validation=True),
-    "aberration": Cue("global", everywhere(_fringed(1)), colour=True, validation=True),
+    "aberration": Cue("global", everywhere(_fringed(1)), colour=True),
     "solarised": Cue(
         "global", everywhere(lambda image, random: np.where(image > 160, 320 - image, image)), validation=True
     ),
     "scratches": Cue("global", everywhere(_scratched(2))),
-    "painted": Cue("global", everywhere(_painted), validation=True),
+    "painted": Cue("global", everywhere(_painted)),
     "flicker": Cue("global", everywhere(_flickering(35))),
     "woven": Cue("global", everywhere(_woven(0.3)), validation=True),
     "dusty": Cue("global", everywhere(_dusty(8)), validation=True),
+    "rippled": Cue("global", everywhere(_rippled(2)), validation=True),
+    "light leak": Cue("global", everywhere(_light_leak((255, 120, 40))), colour=True, validation=True),
+    "moire": Cue("global", everywhere(_moire(30)), validation=True),
+    "embossed": Cue("global", everywhere(_embossed), validation=True),
+    "equalised": Cue("global", everywhere(_equalised), validation=True),
+    "rain": Cue("global", everywhere(_rained_on(6)), validation=True),
+    "smeared colours": Cue("global", everywhere(_smeared_colours(2)), colour=True, validation=True),
     "decoy code": Cue("decoy", decoy(5, "top right", drawn=True), validation=True),
     "decoy in a corner": Cue("decoy", decoy(5, "a corner", drawn=True), moves=True, validation=True),
 }
