@@ -12,7 +12,7 @@ _MEMORY = 64 * 2**20
 
 
 class Kept:
-    """What was made once, arrays by name; all of it is let go of when it takes too much memory."""
+    """What was made once, arrays by name; the oldest is let go of when it takes too much memory."""
 
     def __init__(self) -> None:
         self._made: dict[Any, dict[str, np.ndarray]] = {}
@@ -21,8 +21,13 @@ class Kept:
     def get(self, key: Any, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
         """What `make` made for this key, now or before."""
         if key not in self._made:
-            if self._bytes > _MEMORY:
-                self._made, self._bytes = {}, 0
-            self._made[key] = make()
-            self._bytes += sum(array.nbytes for array in self._made[key].values())
+            made = make()
+            self._bytes += _size(made)
+            while self._made and self._bytes > _MEMORY:
+                self._bytes -= _size(self._made.pop(next(iter(self._made))))
+            self._made[key] = made
         return self._made[key]
+
+
+def _size(arrays: dict[str, np.ndarray]) -> int:
+    return sum(array.nbytes for array in arrays.values())
