@@ -225,6 +225,8 @@ class GlobalCues:
         members = others = self._probe.testing if testing else self._probe.proposing
         if kind in USUAL_IN_PART:
             members, others = self._parts(kind, testing)
+        # What a class lends as a whole is the same whoever stands for it.
+        mates = 1 if kind in (FINE_TEXTURE, *USUAL, *USUAL_IN_PART) else donors
         found = {}
         for c in classes:
             hosts = self._others(c, recognised)[: _TESTED_OTHERS if testing else count]
@@ -234,10 +236,10 @@ class GlobalCues:
                 continue
             found[c] = {
                 "hosts": hosts,
-                "givers": np.resize(members[c], (len(hosts), donors)),
+                "givers": np.resize(members[c], (len(hosts), mates)),
                 "strangers": np.resize(strangers, (len(hosts), donors)),
                 "own": own,
-                "alike": self._mates(own, members[c], donors),
+                "alike": self._mates(own, members[c], mates),
                 "others": np.resize(outside, (len(own), donors)),
             }
         return found

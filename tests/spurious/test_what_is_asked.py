@@ -48,6 +48,24 @@ def test_what_is_near_is_asked_of_many_images_and_what_is_far_of_few():
     assert [one["images"] for name, one in found.items() if name.endswith("at least second choice")] == [48]
 
 
+@pytest.mark.parametrize(
+    ("kind", "givers"), [("brightness", 2), ("corner light", 1), ("corner light in part of the class", 1)]
+)
+def test_what_a_class_lends_as_a_whole_is_asked_once(kind, givers):
+    x, y = images(count=320, corner=False, bright=0.3)
+    samples, model = Samples(x, labels=y), brightened()
+    cues = GlobalCues(Oracle(model, samples), Probe(samples, 4, 80, 0), y, [0], 0, {0: ()}, {0})
+    found = cues._paired(kind, [0], 16, 2, testing=True)[0]
+    assert {name: rows.shape[1:] for name, rows in found.items()} == {
+        "hosts": (),
+        "givers": (givers,),
+        "strangers": (2,),
+        "own": (),
+        "alike": (givers,),
+        "others": (2,),
+    }
+
+
 def test_the_oldest_is_let_go_of(monkeypatch):
     monkeypatch.setattr(kept, "_MEMORY", 250)
     made = []
