@@ -129,7 +129,7 @@ def sentence(verdict: Verdict, name: str, region: Any, size: tuple[int, int], sp
     elif effect.elsewhere is not None:
         finding = (
             f"with the {look} of other classes the model gives up {name!r} for {flips:.0%} of its images ({control:.0%} "
-            f"with that of its own), and no other class for more than {max(effect.elsewhere, 0.0):.0%} of theirs"
+            f"with that of its own), and other classes for {max(effect.elsewhere, 0.0):.0%} of theirs at most"
         )
     elif effect.given is not None:
         given = effect.given

@@ -73,8 +73,8 @@ def test_a_person_can_read_it(findings):
     (alert,) = findings
     assert alert.sentence == (
         "The model recognises '0' by light and colour of the corners: with the light and colour of the corners of other "
-        "classes the model gives up '0' for 100% of its images (0% with that of its own), and no other class for more than "
-        "0% of theirs."
+        "classes the model gives up '0' for 100% of its images (0% with that of its own), and other classes for 0% of "
+        "theirs at most."
     )
     for pair in alert.pairs:
         assert pair["from"] == 0 != pair["to"]
