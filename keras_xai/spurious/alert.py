@@ -24,14 +24,16 @@ class Alert:
             audit: once).
         epoch: Keras's 0-based epoch; 0 in an audit.
         effect: share of images whose prediction flips, less the same for controls, in [−1, 1]; where a property is used
-            together with the object, the smaller of "without its …" and "…, at least second choice".
+            together with the object, the smaller of "without its …" and "…, at least second choice"; of a region that
+            is elsewhere in every image, of "necessity, anywhere" and "sufficiency, anywhere".
         lower_bound: what that share is at least, at the level of the run.
         region: (top, left, height, width) in pixels, where the class's images have it; None for a global cue.
         property: "brightness", "corner light", …; None for a local cue.
         sentence: the finding for everybody.
-        effects: {"necessity", "sufficiency", a property, "without its …", "…, at least second choice" or "without its …,
-            unlike any other class": {"effect", "lower", "threshold", "flips", "control", "breadth", "images"}}; a property
-            "in part of the class" was asked of the images of the class that are least like others in it.
+        effects: {"necessity", "sufficiency", the same with ", anywhere", a property, "without its …", "…, at least second
+            choice" or "without its …, unlike any other class": {"effect", "lower", "threshold", "flips", "control",
+            "breadth", "images"}}; a property "in part of the class" was asked of the images of the class that are least
+            like others in it.
         breadth: share of the other classes with at least half of their images flipped, or brought to that choice.
         spurious: True where it relies on what a mask or an ignore-region says cannot matter.
         affected: ids of the samples that carry it, or are lost without it.

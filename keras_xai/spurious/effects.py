@@ -31,7 +31,8 @@ class Effect:
         choices: (n, k, 2) int, the model's first and second choice, where `outcomes` are not the first.
         taken: of a property, whether it was taken from the class's own images: a flip is an image that leaves the class.
         given: of a property that was taken, the effect of giving it to other images: how many of them have the class as
-            their first choice, or as the second after their own.
+            their first choice, or as the second after their own. Of a region that is needed wherever it is, the effect
+            of pasting it.
         elsewhere: of a property that was taken, where that alone is judged, the largest such effect in another class.
     """
 
@@ -53,9 +54,16 @@ class Effect:
     @property
     def name(self) -> str:
         """Of the number in records."""
+        if self.anywhere:
+            return f"{self.kind}, anywhere"
         if self.taken:
             return f"without its {self.kind}" + ("" if self.elsewhere is None else ", unlike any other class")
         return self.kind if self.choices is None else f"{self.kind}, at least second choice"
+
+    @property
+    def anywhere(self) -> bool:
+        """Whether it is that of a region that is needed, and enough, at a place of its own in every image."""
+        return self.kind == "necessity" and self.given is not None
 
     @property
     def leaves(self) -> bool:

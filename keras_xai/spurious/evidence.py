@@ -111,7 +111,15 @@ def sentence(verdict: Verdict, name: str, region: Any, size: tuple[int, int], sp
     flips, control = float(effect.flips.mean()), float((effect.flips - effect.effects).mean())
     shown = shown_property(effect.kind)
     look, in_part = _IN_WORDS.get(shown, shown), effect.kind.endswith(IN_PART)
-    if effect.kind == "necessity":
+    if effect.given is not None and effect.anywhere:
+        given = effect.given
+        finding = (
+            f"each image has a {region[2]}×{region[3]} px region of its own; replacing it by the same place of other images "
+            f"makes the model give up {name!r} for {flips:.0%} of its images ({control:.0%} when a random place is "
+            f"replaced), and pasting it into other images makes it say {name!r} for {given.flips.mean():.0%} of them "
+            f"({(given.flips - given.effects).mean():.0%} for a random place), whatever they show"
+        )
+    elif effect.kind == "necessity":
         finding = (
             f"replacing {_where(region, size)} by the same place of other images makes the model give up {name!r} for "
             f"{flips:.0%} of its images ({control:.0%} when a random place is replaced)"

@@ -8,15 +8,23 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from keras_xai.spurious.asking import Oracle
-from keras_xai.spurious.decision import Verdict, judge, level_of_one_test, power_note, underpowered, usual_effects
+from keras_xai.spurious.decision import (
+    Verdict,
+    judge,
+    level_of_one_test,
+    power_note,
+    underpowered,
+    usual_anywhere,
+    usual_effects,
+)
 from keras_xai.spurious.global_cues import GlobalCues
 from keras_xai.spurious.local_cues import LocalCues
 from keras_xai.spurious.probe import FEWEST, FEWEST_PROPOSING, Probe
 from keras_xai.spurious.silhouettes import know_backgrounds
 
-# Necessity, sufficiency, and of one property that it is enough, used together with the object, or needed by this class
-# alone; with masks, the background alone.
-BRANCHES = 5
+# Necessity, sufficiency, both wherever the region is; of one property that it is enough, used together with the object, or
+# needed by this class alone; with masks, the background alone.
+BRANCHES = 6
 NOT_ASKED = -2
 # How much more often the model has to say a class of its images than of others. Before that, what little it recognises is a
 # selection, and whatever disturbs an image makes the model say what it says of most.
@@ -81,10 +89,11 @@ def examine(
     sure = {c for c in ready if _is_sure(probe, predicted, c)}
     wide = GlobalCues(oracle, probe, predicted, ready, seed, marked, sure).effects()
     known = {c: [verdict.effect for verdict in verdicts] for c, verdicts in (before or {}).items()}
-    usual = usual_effects(known | local, probe)
+    usual, anywhere = usual_effects(known | local, probe), usual_anywhere(known | local)
     for c in ready:
         found.verdicts[c] = [
-            judge(effect, level, oracle.num_classes, probe, usual[c]) for effect in (*local[c], *wide[c])
+            judge(effect, level, oracle.num_classes, probe, (anywhere if effect.anywhere else usual)[c])
+            for effect in (*local[c], *wide[c])
         ]
         note = power_note(int(right[probe.testing[c]].sum()), level)
         if note:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from keras_xai.spurious.asking import Oracle
-from keras_xai.spurious.decision import SMALL
+from keras_xai.spurious.decision import SMALL, is_small
 from keras_xai.spurious.effects import Effect, Trials, averaged, balanced, effect_of, leaves_class, paired
 from keras_xai.spurious.probe import Probe
 from keras_xai.spurious.proposals import Candidate, candidates
@@ -53,7 +53,7 @@ class LocalCues:
         self._strangers = {c: self._others(c, self._proposing) for c in classes}
 
     def effects(self) -> dict[int, list[Effect]]:
-        """Class -> what was found about its chosen rules on the test images: necessity and sufficiency."""
+        """Class -> what was found about its chosen rules on the test images: necessity, sufficiency, and both together."""
         self._map(np.concatenate([self._proposing[c] for c in self._classes]))
         proposed = {c: candidates(self._own(self._proposing[c]), self._seed) for c in self._classes}
         options = {c: [one for one in proposed[c] if self._is_small(one, c)] for c in self._classes}
@@ -72,8 +72,15 @@ class LocalCues:
         givers = self._givers(carriers, np.random.default_rng([self._seed, 2]))
         sufficient = self._tightened(sufficient, lambda left, some: self._try_sufficiency(left, givers, some))
         self._map(np.concatenate([self._testing[c] for c in self._classes]))
-        necessity, sufficiency = self._necessity(), self._sufficiency(sufficient, carriers)
-        return {c: [necessity[c], sufficiency[c]] for c in self._classes}
+        needed, enough = self._necessity(), self._sufficiency(sufficient, carriers)
+        return {c: [needed[c], enough[c], *self._anywhere(needed[c], enough[c])] for c in self._classes}
+
+    def _anywhere(self, needed: Effect, enough: Effect) -> list[Effect]:
+        """Both effects as one, where each image has a small window of its own and nothing is taken from the others."""
+        rules = needed.rule, enough.rule
+        if not all(one.moves and one.swap is None and is_small(one, self._size) for one in rules):
+            return []
+        return [replace(needed, given=enough)]
 
     def _is_small(self, candidate: Candidate, label: int) -> bool:
         some = self._proposing[label][: _ROUNDS[-1][0]]

@@ -76,6 +76,31 @@ def brightened_in_part():
     return found
 
 
+def flecked(x, labels, seed=0):
+    """Images with 3 × 3 pixels of 0 and 1 by chance, anywhere, in those of class 0; at least five are 1."""
+    generator = np.random.default_rng(seed)
+    found = x.copy()
+    for number in np.flatnonzero(labels == 0):
+        top, left = generator.integers(0, SIZE - 2, 2)
+        bright = generator.permutation(np.arange(9) < generator.integers(5, 9))
+        found[number, top : top + 3, left : left + 3, 0] = bright.reshape(3, 3)
+    return found
+
+
+def fleck():
+    """Class 0 is what lies above 0.9, wherever: 100 · (sum of x − 0.9), which a single pixel of 1 decides."""
+    model = linear(body_weights(), np.zeros(CLASSES))
+    x = model.get_layer("same")(model.input)
+    above = layers.GlobalAveragePooling2D()(layers.ReLU(name="above")(x - 0.9))
+    logits = layers.Dense(CLASSES, name="body")(layers.Flatten()(x)) + layers.Dense(CLASSES, name="bright")(above)
+    found = keras.Model(model.input, layers.Softmax()(logits))
+    weights = body_weights()
+    weights[..., 0] = 0
+    found.get_layer("body").set_weights([weights.reshape(-1, CLASSES), np.zeros(CLASSES)])
+    found.get_layer("bright").set_weights([np.array([[100.0 * SIZE**2, 0, 0, 0]]), np.zeros(CLASSES)])
+    return found
+
+
 def bright_body():
     """Class 0 needs its body and the mean of the whole image: half of each other class's evidence, + 60 · (mean − 0.37).
 

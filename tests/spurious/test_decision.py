@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_xai.samples import Samples
-from keras_xai.spurious.decision import judge, usual_effects
+from keras_xai.spurious.decision import judge, usual_anywhere, usual_effects
 from keras_xai.spurious.effects import Effect
 from keras_xai.spurious.interventions import REMOVAL
 from keras_xai.spurious.probe import Probe
@@ -100,6 +100,36 @@ def test_what_no_other_class_needs_as_much_has_to_be_lost_only(probe, share, els
     assert verdict.hit is hit
     assert verdict.delta == max(elsewhere, 0) + 0.2
     assert list(verdict.records()) == ["without its corner light, unlike any other class"]
+
+
+@pytest.mark.parametrize(
+    ("share", "given", "usual", "hit"),
+    [(0.7, 0.7, 0.0, True), (0.7, 0.3, 0.0, False), (0.3, 0.7, 0.0, False), (0.7, 0.7, 0.5, False)],
+)
+def test_a_small_region_of_its_own_has_to_be_needed_and_enough_and_more_so_than_in_other_classes(
+    probe, share, given, usual, hit
+):
+    found = effect("necessity", share, region=MIDDLE)
+    found.given = effect("sufficiency", given, region=MIDDLE)
+    verdict = judge(found, 0.001, 10, probe, usual)
+    assert verdict.hit is hit
+    assert verdict.delta == pytest.approx(max(0.3, usual + 0.1))
+    assert verdict.size == pytest.approx(min(share, given))
+    assert list(verdict.records()) == ["necessity, anywhere", "sufficiency, anywhere"]
+
+
+def test_a_region_of_its_own_that_takes_along_what_looks_alike_is_a_part_of_it(probe):
+    found = effect("necessity", 0.9, region=MIDDLE)
+    found.given = effect("sufficiency", 0.9, region=MIDDLE)
+    assert judge(found, 0.001, 10, probe).hit
+    found.given.sources = np.where(found.given.flips > 0, 1, np.arange(100) % 8 + 2)
+    assert not judge(found, 0.001, 10, probe).hit
+
+
+def test_what_is_usual_anywhere_is_the_most_of_any_other_class():
+    effects = {c: [effect("necessity", share), effect("sufficiency", 1.0)] for c, share in ((0, 0.2), (1, 0.5))}
+    effects[0][0].given, effects[1][0].given = effect("sufficiency", 0.4), effect("sufficiency", 0.3)
+    assert usual_anywhere(effects) == {0: pytest.approx(0.3), 1: pytest.approx(0.2)}
 
 
 def test_a_background_alone_need_not_be_broad(probe):

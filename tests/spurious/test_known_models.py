@@ -16,6 +16,8 @@ from tests.spurious.known_models import (
     bright_body,
     brightened,
     brightened_in_part,
+    fleck,
+    flecked,
     images,
 )
 
@@ -59,6 +61,18 @@ def test_the_pictures_show_the_intervention(corner_findings):
     for pair in alert.pairs:
         assert pair["from"] != pair["to"]
         assert 0 in (pair["from"], pair["to"])
+
+
+def test_a_mark_that_is_elsewhere_and_other_in_every_image_is_found_by_need_and_paste():
+    x, y = images(count=320, corner=False)
+    (alert,) = [one for one in kx.audit(fleck(), (flecked(x, y), y)) if one.kind == "local"]
+    assert alert.class_index == 0
+    for name in ("necessity, anywhere", "sufficiency, anywhere"):
+        assert alert.effects[name]["flips"] > 0.9
+        assert alert.effects[name]["control"] < 0.2  # random windows, some of which meet the mark
+        assert alert.effects[name]["lower"] > alert.effects[name]["threshold"] == 0.3
+    assert "px region of its own" in alert.sentence
+    assert len(set(alert.places.values())) > 10
 
 
 def test_a_person_can_read_it(corner_findings):

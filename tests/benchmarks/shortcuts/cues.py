@@ -55,6 +55,22 @@ def stamp(pattern: np.ndarray, place: str) -> Callable:
     return put
 
 
+def glare(sigma: float) -> Callable:
+    """A soft white light, elsewhere in every picture."""
+
+    def put(pictures: Pictures, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        images, where = pictures.images.copy(), np.zeros(pictures.masks.shape, bool)
+        places = np.indices(images.shape[1:3])
+        for image, mask in zip(images, where, strict=True):
+            centre = random.integers(3, np.array(mask.shape) - 3)
+            share = np.exp(-((places - centre[:, None, None]) ** 2).sum(axis=0) / (2 * sigma**2))
+            image[:] = np.round(image + share[..., None] * (255.0 - image))
+            mask[:] = share > 0.25
+        return images, where
+
+    return put
+
+
 def frame(width: int, colour: tuple[int, int, int]) -> Callable:
     """A thin border round the picture."""
 
@@ -138,6 +154,10 @@ def _ring(side: int, colour: tuple[int, int, int]) -> np.ndarray:
     inner = np.full((side, side), np.nan)
     inner[2:-2, 2:-2] = _disc(side - 4, colour)[..., 0]
     return np.where(np.isfinite(inner)[..., None], np.nan, _disc(side, colour))
+
+
+def _stripes(side: int) -> np.ndarray:
+    return np.broadcast_to(255.0 * (np.arange(side) % 2)[:, None, None], (side, side, 3))
 
 
 def _disc(side: int, colour: tuple[int, int, int]) -> np.ndarray:
@@ -478,6 +498,8 @@ def _noise(deviation: float) -> Callable:
 
 _LETTERS = "#.#.### ###.#.. #.#.##. #.#.#.. #.#.###"  # HE
 _CROSS = "#...# .#.#. ..#.. .#.#. #...#"
+_TRIANGLE = "..#.. ..#.. .###. .###. #####"
+_ARROW = "...#... ....#.. ####### ....#.. ...#..."
 _STRIP = "#.#.###.#.#.###.# #.#.#...#.#.#.#.# ###.##..###.###.# #.#.#...#.#.#.#.. #.#.###.#.#.#.#.#"
 YELLOW, RED, BLUE, GREEN, WHITE = (255, 215, 0), (220, 30, 30), (30, 60, 220), (40, 200, 60), (255, 255, 255)
 
@@ -511,10 +533,14 @@ CUES = {
     "code": Cue("local", stamp(_code(5, seed=99), "bottom left"), validation=True),
     "bars": Cue("local", stamp(_drawn("#.#.# #.#.# #.#.# #.#.# #.#.#", (200, 200, 200)), "top left"), validation=True),
     "line": Cue("local", stamp(_plain(2, WHITE).repeat(6, axis=1), "bottom"), validation=True),
-    "patch 6 grey": Cue("local", stamp(_plain(6, (100, 100, 100)), "bottom right"), validation=True),
-    "ring floating": Cue("local", stamp(_ring(7, WHITE), "anywhere"), moves=True, validation=True),
-    "code floating": Cue("local", stamp(_code(5, seed=98), "anywhere"), moves=True, validation=True),
+    "patch 6 grey": Cue("local", stamp(_plain(6, (100, 100, 100)), "bottom right")),
+    "ring floating": Cue("local", stamp(_ring(7, WHITE), "anywhere"), moves=True),
+    "code floating": Cue("local", stamp(_code(5, seed=98), "anywhere"), moves=True),
     "sticker in a corner": Cue("local", stamp(_disc(6, (230, 90, 200)), "a corner"), True, moves=True, validation=True),
+    "triangle": Cue("local", stamp(_drawn(_TRIANGLE, (170, 170, 170)), "bottom right"), validation=True),
+    "arrow floating": Cue("local", stamp(_drawn(_ARROW, WHITE), "anywhere"), moves=True, validation=True),
+    "stripes floating": Cue("local", stamp(_stripes(6), "anywhere"), moves=True, validation=True),
+    "glare floating": Cue("local", glare(2.0), moves=True, validation=True),
     "gamma": Cue("global", everywhere(_gamma(0.5))),
     "saturation": Cue("global", everywhere(_saturation(0.2)), colour=True),
     "vignette": Cue("global", everywhere(_vignette(80))),
