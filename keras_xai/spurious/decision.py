@@ -146,7 +146,8 @@ def judge(effect: Effect, level: float, num_classes: int, probe: Probe, usual: f
     together = effect.taken or effect.choices is not None
     delta = threshold(effect.kind, num_classes, told, together, effect.elsewhere)
     if effect.anywhere:
-        delta = max(ANYWHERE, usual + _MORE_THAN_OTHERS)
+        # Of few classes one may be a look-alike, as it may for what pixels tell.
+        delta = max(ANYWHERE, threshold("sufficiency", num_classes, told=True), usual + _MORE_THAN_OTHERS)
     elif on_objects and not told:
         delta = max(delta, usual + _UNUSUAL)
     # Of a claim with two halves both have to be shown: that needs no smaller level.

@@ -126,6 +126,13 @@ def test_a_region_of_its_own_that_takes_along_what_looks_alike_is_a_part_of_it(p
     assert not judge(found, 0.001, 10, probe).hit
 
 
+def test_of_two_classes_a_region_of_its_own_has_to_do_more(probe):
+    found = effect("necessity", 0.6, region=MIDDLE)
+    found.given = effect("sufficiency", 0.6, region=MIDDLE)
+    assert judge(found, 0.001, 10, probe).hit
+    assert not judge(found, 0.001, 2, probe).hit
+
+
 def test_what_is_usual_anywhere_is_the_most_of_any_other_class():
     effects = {c: [effect("necessity", share), effect("sufficiency", 1.0)] for c, share in ((0, 0.2), (1, 0.5))}
     effects[0][0].given, effects[1][0].given = effect("sufficiency", 0.4), effect("sufficiency", 0.3)
